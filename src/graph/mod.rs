@@ -1,0 +1,163 @@
+//! What reads what: order, cycles, reach, drawing. petgraph is named nowhere else; files, types and plans are unknown here.
+
+mod cycle;
+pub mod draw;
+mod layout;
+
+use crate::diagnostic::Diagnostic;
+use crate::name::RelationName;
+use crate::resolve::Declarations;
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The dependency graph of a project's sources and slices. Edges go from what is read to its reader; all orders are
+/// fixed by name.
+#[derive(Clone, Default, Debug)]
+pub struct DependencyGraph {
+    graph: DiGraph<RelationName, ()>,
+    nodes: BTreeMap<RelationName, NodeIndex>,
+    order: Vec<RelationName>,
+    depths: BTreeMap<RelationName, usize>,
+    cyclic: BTreeSet<RelationName>,
+}
+
+/// Builds the graph and reports each cycle, hop by hop. Linear in declarations and reads.
+pub fn build(declarations: &Declarations) -> (DependencyGraph, Vec<Diagnostic>) {
+    let mut graph = DiGraph::new();
+    let nodes: BTreeMap<RelationName, NodeIndex> =
+        declarations.relations.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
+    let mut edges = BTreeSet::new();
+    for (name, declaration) in &declarations.relations {
+        for read in declaration.reads().chain(check_reads(declaration)) {
+            if let (Some(from), Some(to)) = (nodes.get(&read.of), nodes.get(name)) {
+                // A check may read its own slice: it runs on rows that are built.
+                let own_check = from == to && !declaration.reads().any(|read| &read.of == name);
+                if !own_check && edges.insert((*from, *to)) {
+                    graph.add_edge(*from, *to, ());
+                }
+            }
+        }
+    }
+    let (cyclic, diagnostics) = cycle::find(&graph, declarations);
+    let mut built = DependencyGraph { graph, nodes, cyclic, ..DependencyGraph::default() };
+    built.sort();
+    (built, diagnostics)
+}
+
+fn check_reads(declaration: &crate::resolve::RelationDeclaration) -> impl Iterator<Item = &crate::resolve::Read> {
+    let slice = match declaration {
+        crate::resolve::RelationDeclaration::Source(_) => None,
+        crate::resolve::RelationDeclaration::Slice(slice) => Some(slice),
+    };
+    slice.into_iter().flat_map(|slice| slice.checks.iter().flat_map(|check| &check.reads))
+}
+
+impl DependencyGraph {
+    /// All names in dependency order, then by name: what is read comes before its readers. Members of cycles are left out.
+    pub fn order(&self) -> &[RelationName] {
+        &self.order
+    }
+
+    /// The longest way from a name down to sources: 0 for what reads nothing.
+    pub fn depth(&self, name: &RelationName) -> usize {
+        self.depths.get(name).copied().unwrap_or(0)
+    }
+
+    /// What a name reads directly, by name.
+    pub fn inputs(&self, name: &RelationName) -> Vec<RelationName> {
+        self.neighbors(name, Direction::Incoming)
+    }
+
+    /// What reads a name directly, by name.
+    pub fn readers(&self, name: &RelationName) -> Vec<RelationName> {
+        self.neighbors(name, Direction::Outgoing)
+    }
+
+    /// Everything a name reads, however deep, without itself.
+    pub fn ancestors(&self, name: &RelationName) -> BTreeSet<RelationName> {
+        self.reach(name, Direction::Incoming)
+    }
+
+    /// Everything that reads a name, however deep, without itself.
+    pub fn descendants(&self, name: &RelationName) -> BTreeSet<RelationName> {
+        self.reach(name, Direction::Outgoing)
+    }
+
+    pub fn in_cycle(&self, name: &RelationName) -> bool {
+        self.cyclic.contains(name)
+    }
+
+    pub fn edges(&self) -> impl Iterator<Item = (&RelationName, &RelationName)> {
+        let mut edges: Vec<_> = self
+            .graph
+            .edge_indices()
+            .filter_map(|edge| self.graph.edge_endpoints(edge))
+            .map(|(from, to)| (&self.graph[from], &self.graph[to]))
+            .collect();
+        edges.sort();
+        edges.into_iter()
+    }
+
+    fn neighbors(&self, name: &RelationName, direction: Direction) -> Vec<RelationName> {
+        let Some(node) = self.nodes.get(name) else { return Vec::new() };
+        let names: BTreeSet<RelationName> =
+            self.graph.neighbors_directed(*node, direction).map(|other| self.graph[other].clone()).collect();
+        names.into_iter().collect()
+    }
+
+    fn reach(&self, name: &RelationName, direction: Direction) -> BTreeSet<RelationName> {
+        let mut reached = BTreeSet::new();
+        let mut queue = vec![name.clone()];
+        while let Some(next) = queue.pop() {
+            for other in self.neighbors(&next, direction) {
+                if reached.insert(other.clone()) {
+                    queue.push(other);
+                }
+            }
+        }
+        reached.remove(name);
+        reached
+    }
+
+    /// Works out depths by Kahn's algorithm; what stands behind a cycle is sorted too, cycles themselves are not.
+    fn sort(&mut self) {
+        let mut waiting: BTreeMap<NodeIndex, usize> = BTreeMap::new();
+        let counts = |node: NodeIndex| {
+            let inputs = self.graph.neighbors_directed(node, Direction::Incoming);
+            inputs.filter(|input| !self.cyclic.contains(&self.graph[*input])).count()
+        };
+        let mut ready: Vec<NodeIndex> = Vec::new();
+        for (name, node) in &self.nodes {
+            if self.cyclic.contains(name) {
+                continue;
+            }
+            match counts(*node) {
+                0 => ready.push(*node),
+                count => {
+                    waiting.insert(*node, count);
+                }
+            }
+        }
+        let mut depths: BTreeMap<RelationName, usize> = BTreeMap::new();
+        while let Some(node) = ready.pop() {
+            let name = &self.graph[node];
+            let inputs = self.graph.neighbors_directed(node, Direction::Incoming);
+            let depth = inputs.filter_map(|input| depths.get(&self.graph[input])).max().map_or(0, |depth| depth + 1);
+            depths.insert(name.clone(), depth);
+            for reader in self.graph.neighbors_directed(node, Direction::Outgoing) {
+                if let Some(count) = waiting.get_mut(&reader) {
+                    *count -= 1;
+                    if *count == 0 {
+                        waiting.remove(&reader);
+                        ready.push(reader);
+                    }
+                }
+            }
+        }
+        let mut order: Vec<RelationName> = depths.keys().cloned().collect();
+        order.sort_by(|a, b| (depths[a], a).cmp(&(depths[b], b)));
+        self.order = order;
+        self.depths = depths;
+    }
+}

@@ -1,0 +1,13 @@
+//! icepie: a declarative dataflow compiler. `.pie` files describe frozen sources and slices derived from them in SQL; the
+//! compiler works out the least that a change invalidates, builds just that, and publishes each slice by itself.
+//!
+//! The modules stand in the order of the data flow; each imports only from those above it (`ARCHITECTURE.md` has the
+//! table, a test enforces it).
+
+pub mod text;
+pub mod name;
+pub mod diagnostic;
+pub mod syntax;
+pub mod sql;
+pub mod resolve;
+pub mod graph;

@@ -1,0 +1,65 @@
+//! Declarations in dependency order → the typed model of a project: columns and types of every source and slice, plans
+//! of every query, contracts, keys, partition columns.
+//!
+//! Types come from declared source schemas alone; no data is needed. A declaration in error still has columns where they
+//! are known, so that its readers are checked too, and errors that only follow from it stay silent.
+
+mod contract;
+mod format;
+mod model;
+mod slice;
+mod source;
+mod template;
+mod unused;
+
+pub use format::FileFormat;
+pub use model::{Check, Column, Domain, SemanticModel, Slice, Source, Test, schema_of};
+pub use template::{Captured, PathTemplate, Segment};
+
+use crate::diagnostic::Diagnostic;
+use crate::graph::{self, DependencyGraph};
+use crate::name::RelationName;
+use crate::resolve::{Declarations, RelationDeclaration};
+use crate::sql::Relation;
+use crate::text::SourceMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What readers need to know of a relation while the model is being made.
+struct Known {
+    relation: Option<Relation>,
+    /// Names of columns whose definition is in error.
+    poisoned: BTreeSet<String>,
+}
+
+/// Types a project. The work is one planning of each query.
+pub fn analyze(declarations: Declarations, sources: &SourceMap) -> (SemanticModel, Vec<Diagnostic>) {
+    let (graph, mut diagnostics) = graph::build(&declarations);
+    let mut known: BTreeMap<RelationName, Known> = BTreeMap::new();
+    let mut typed_sources = BTreeMap::new();
+    let mut typed_slices = BTreeMap::new();
+    // Members of cycles have no order; they are left unknown, and what reads them stays silent.
+    for name in graph.order() {
+        let Some(declaration) = declarations.relations.get(name) else { continue };
+        let fact = match declaration {
+            RelationDeclaration::Source(declaration) => {
+                let (source, fact) = source::analyze(declaration, &mut diagnostics);
+                typed_sources.insert(name.clone(), source);
+                fact
+            }
+            RelationDeclaration::Slice(declaration) => {
+                let (slice, fact) = slice::analyze(declaration, &known, sources, &mut diagnostics);
+                typed_slices.insert(name.clone(), slice);
+                fact
+            }
+        };
+        known.insert(name.clone(), fact);
+    }
+    unused::warn(&declarations, &graph, &mut diagnostics);
+    let model = model::assemble(declarations, graph, typed_sources, typed_slices);
+    (model, diagnostics)
+}
+
+/// The graph of declarations alone, for those who need no types.
+pub fn dependency_graph(declarations: &Declarations) -> DependencyGraph {
+    graph::build(declarations).0
+}

@@ -1,0 +1,215 @@
+//! DataFusion's planning errors → diagnostics: a code by what went wrong, a sentence that speaks of the query, and a
+//! suggestion where a name is near.
+
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::text::Span;
+use datafusion::common::{Column, DataFusionError, SchemaError};
+
+/// What a planning error says, before it has a place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlanError {
+    pub code: Code,
+    pub message: String,
+    pub label: String,
+    pub help: Option<String>,
+    /// The name that isn't known, for errors about names.
+    pub name: Option<String>,
+}
+
+impl PlanError {
+    pub fn at(&self, span: Span) -> Diagnostic {
+        let diagnostic = Diagnostic::error(self.code, &self.message).at(span, &self.label);
+        match &self.help {
+            Some(help) => diagnostic.with_help(help),
+            None => diagnostic,
+        }
+    }
+}
+
+/// Reads one error (not a collection of them). `columns` are the names of all columns that the query could mean.
+pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
+    let root = innermost(error);
+    if let DataFusionError::SchemaError(schema_error, _) = root {
+        return read_schema_error(schema_error, columns);
+    }
+    let diagnostic = error.diagnostic();
+    let text = diagnostic.map_or_else(|| plain(root), |diagnostic| diagnostic.message.clone());
+    let lowered = text.to_lowercase();
+    let has = |needle: &str| lowered.contains(needle);
+    let new = |code: Code, message: String, label: &str, help: Option<String>| PlanError {
+        code,
+        message,
+        label: label.to_owned(),
+        help,
+        name: None,
+    };
+    if has("invalid function") {
+        let name = between_quotes(&text).unwrap_or_default();
+        let help = plain(root)
+            .split_once("Did you mean '")
+            .and_then(|(_, rest)| rest.split_once('\''))
+            .map(|(near, _)| format!("did you mean `{near}`?"));
+        return PlanError {
+            code: Code::UnknownFunction,
+            message: format!("there is no function `{name}`"),
+            label: "unknown function".to_owned(),
+            help,
+            name: None,
+        };
+    }
+    if has("must be in group by") || has("could not be resolved from available columns") || has("must appear in the group by") {
+        let name = between_quotes(&text);
+        let message = match &name {
+            Some(name) => format!("`{name}` is neither grouped nor aggregated"),
+            None => "a column is neither grouped nor aggregated".to_owned(),
+        };
+        let help = "add it to `group by`, or aggregate it: `sum(…)`, `max(…)`, `count(…)`".to_owned();
+        return new(Code::NotGrouped, message, "has many values in one group", Some(help));
+    }
+    if has("different number of columns") || has("too many columns") || has("should only return one column") {
+        return new(Code::ColumnCount, sentence(&text), "column counts differ", None);
+    }
+    if has("duplicate unqualified field") || has("duplicate qualified field") || has("unique expression names") {
+        return new(
+            Code::DuplicateColumn,
+            "two columns of the result have the same name".to_owned(),
+            "the same name twice",
+            Some("name one of them otherwise: `… as other_name`".to_owned()),
+        );
+    }
+    if has("unsupported sql type") || has("unsupported type") && has("cast") {
+        return new(Code::UnknownType, sentence(&text), "no such type", None);
+    }
+    if let DataFusionError::NotImplemented(_) = root {
+        return new(Code::Unsupported, sentence(&text), "not supported", Some("say it in another way".to_owned()));
+    }
+    let types = [
+        "coerc", "common argument type", "signature", "incompatible", "can't be evaluated", "cannot be cast", "unsupported cast",
+        "type mismatch", "cannot be applied", "non-boolean", "does not support", "expects", "argument", "must be boolean",
+        "cannot cast", "not supported between", "interval", "data type",
+    ];
+    if types.iter().any(|needle| has(needle)) {
+        return new(Code::TypeMismatch, types_sentence(&text), "types don't fit", None);
+    }
+    new(Code::InvalidQuery, sentence(&text), "here", None)
+}
+
+fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let in_scope: Vec<&str> = valid_fields
+                .iter()
+                .filter(|column| field.relation.is_none() || column.relation == field.relation)
+                .map(|column| column.name.as_str())
+                .collect();
+            let candidates: Vec<&str> =
+                if in_scope.is_empty() { columns.iter().map(String::as_str).collect() } else { in_scope };
+            let message = match &field.relation {
+                Some(relation) => format!("`{relation}` has no column `{}`", field.name),
+                None => format!("there is no column `{}` here", field.name),
+            };
+            PlanError {
+                code: Code::UnknownColumn,
+                message,
+                label: "no such column".to_owned(),
+                help: did_you_mean(&field.name, candidates),
+                name: Some(field.name.clone()),
+            }
+        }
+        SchemaError::AmbiguousReference { field } => PlanError {
+            code: Code::AmbiguousColumn,
+            message: format!("`{}` could be a column of several tables", field.name),
+            label: "which table's?".to_owned(),
+            help: Some(format!("say which: `TABLE.{}`", field.name)),
+            name: None,
+        },
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => PlanError {
+            code: Code::DuplicateColumn,
+            message: format!("two columns of the result are called `{name}`"),
+            label: "the same name twice".to_owned(),
+            help: Some("name one of them otherwise: `… as other_name`".to_owned()),
+            name: None,
+        },
+    }
+}
+
+/// The error without its wrappers: context, shared pointers, attached diagnostics.
+fn innermost(error: &DataFusionError) -> &DataFusionError {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => innermost(inner),
+        DataFusionError::Shared(inner) => innermost(inner),
+        other => other,
+    }
+}
+
+/// The message without the prefix that names the kind of error, and without a back trace.
+pub fn plain(error: &DataFusionError) -> String {
+    let innermost = innermost(error);
+    let text = innermost.strip_backtrace();
+    let mut text = text.as_str();
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "This feature is not implemented: ",
+        "Schema error: ",
+        "type_coercion\ncaused by\n",
+        "Arrow error: ",
+        "External error: ",
+    ] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    text.trim().to_owned()
+}
+
+/// The message as one sentence of ours: first line, no full stop at the end, lower case at the beginning.
+pub fn sentence(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let mut characters = line.chars();
+    match characters.next() {
+        // A word in capitals (`UNION`) stays.
+        Some(first) if !line.chars().nth(1).is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => line.to_owned(),
+    }
+}
+
+/// A message about types, with the engine's names of types replaced by those of declarations.
+fn types_sentence(text: &str) -> String {
+    let mut message = sentence(text);
+    for (engine, ours) in [
+        ("LargeUtf8", "text"),
+        ("Utf8View", "text"),
+        ("Utf8", "text"),
+        ("Int64", "bigint"),
+        ("Int32", "int"),
+        ("Int16", "smallint"),
+        ("Int8", "tinyint"),
+        ("Float64", "double"),
+        ("Float32", "real"),
+        ("Date32", "date"),
+        ("Boolean", "boolean"),
+        ("Decimal128", "decimal"),
+        ("Timestamp(Nanosecond, None)", "timestamp"),
+        ("Timestamp(ns)", "timestamp"),
+    ] {
+        message = message.replace(engine, ours);
+    }
+    // "Cannot infer common argument type for comparison operation text = bigint" and its like say it all; what follows
+    // a colon is the engine's reasoning.
+    match message.split_once(" No function matches") {
+        Some((first, _)) => first.trim_end_matches('.').to_owned(),
+        None => message,
+    }
+}
+
+fn between_quotes(text: &str) -> Option<String> {
+    let mut pieces = text.splitn(3, ['\'', '"', '`']);
+    pieces.next()?;
+    Some(pieces.next()?.to_owned())
+}
+
+/// The column names of a DataFusion column list.
+pub fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.name.clone()).collect()
+}

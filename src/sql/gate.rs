@@ -1,0 +1,193 @@
+//! What may not be in a query, whatever it means: anything but one read-only query, functions of the clock, of chance or
+//! of the machine, table functions and paths that reach files.
+
+use super::engine::engine;
+use super::parse::{byte_span, fold};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::text::{SourceText, Span};
+use datafusion::logical_expr::Volatility;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, Ident, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::ops::ControlFlow;
+
+/// Table functions that make rows from their arguments alone.
+const PURE_TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
+
+const CLOCK: [&str; 19] = [
+    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "today", "getdate",
+    "sysdate", "systimestamp", "statement_timestamp", "transaction_timestamp", "clock_timestamp", "utc_timestamp",
+    "curdate", "curtime", "unix_timestamp", "timeofday", "age",
+];
+
+const CHANCE: [&str; 10] = [
+    "random", "rand", "uuid", "uuid4", "uuid7", "gen_random_uuid", "generate_uuid", "newid", "randn", "setseed",
+];
+
+const MACHINE: [&str; 16] = [
+    "version", "current_user", "session_user", "user", "current_role", "current_database", "current_catalog",
+    "current_schema", "current_setting", "pg_backend_pid", "inet_server_addr", "hostname", "input_file_name",
+    "file_row_index", "input_file_block_start", "getenv",
+];
+
+/// Refuses a body that isn't a query by its first word, before it is parsed.
+pub fn check_statement(source: &SourceText, span: Span, tokens: &[TokenWithSpan]) -> Result<(), Vec<Diagnostic>> {
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+    let Some(TokenWithSpan { token: Token::Word(word), span: place }) = first else { return Ok(()) };
+    let keyword = word.value.to_lowercase();
+    let why = match keyword.as_str() {
+        "select" | "with" | "values" | "from" => return Ok(()),
+        "insert" | "update" | "delete" | "merge" | "truncate" => "changes data",
+        "copy" => "reads or writes files",
+        "create" | "drop" | "alter" => "changes a database's tables",
+        "set" | "use" | "grant" | "revoke" | "declare" => "changes a session's settings",
+        "explain" | "show" | "describe" | "analyze" => "asks about the engine",
+        _ => "is no query",
+    };
+    let help = match keyword.as_str() {
+        "explain" => "write the query alone; `pie emit SLICE --as physical` shows its plan",
+        "create" => "write only the query behind `as`: the slice itself is the table",
+        "insert" => "write only the query: building the slice stores its rows",
+        _ => "a slice's body is one query, beginning with `select`, `with`, `values` or `from`",
+    };
+    let at = byte_span(source, span, *place);
+    Err(vec![
+        Diagnostic::error(Code::NotAQuery, format!("`{keyword}` {why}; a slice is one read-only query"))
+            .at(at, "not a query")
+            .with_help(help),
+    ])
+}
+
+/// Every forbidden thing in a parsed query.
+pub fn check_query(source: &SourceText, span: Span, query: &Query) -> Vec<Diagnostic> {
+    let mut gate = Gate { source, span, diagnostics: Vec::new() };
+    let _ = query.visit(&mut gate);
+    gate.diagnostics
+}
+
+struct Gate<'a> {
+    source: &'a SourceText,
+    span: Span,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Gate<'_> {
+    fn at(&self, node: &impl Spanned) -> Span {
+        byte_span(self.source, self.span, node.span())
+    }
+
+    fn function(&mut self, function: &Function) {
+        let Some(name) = function.name.0.last().and_then(ObjectNamePart::as_ident) else { return };
+        let folded = fold(name);
+        let known = known_volatility(&folded);
+        let at = self.at(&function.name);
+        let known_and_pure = known == Some(Volatility::Immutable);
+        let is = |list: &[&str]| list.contains(&folded.as_str());
+        let diagnostic = if is(&MACHINE) && (folded == "version" || !known_and_pure) {
+            Diagnostic::error(Code::ChanceFunction, format!("`{folded}` asks about the machine, so its value isn't in the data"))
+                .at(at, "differs from machine to machine")
+                .with_help("write the value you mean, or read it from a source")
+        } else if is(&CLOCK) && !known_and_pure {
+            Diagnostic::error(Code::ClockFunction, format!("`{folded}` reads the clock, so the same data would give different rows"))
+                .at(at, "the time of the build isn't data")
+                .with_note("a slice is a function of what it reads; that is how pie knows what is fresh")
+                .with_help(
+                    "take the time from the data: the newest row, `(select max(block_at) from transfers)`, or a column of a \
+                     source; or leave the filter to the query that reads the slice",
+                )
+        } else if is(&CHANCE) && !known_and_pure || matches!(known, Some(Volatility::Volatile)) {
+            Diagnostic::error(Code::ChanceFunction, format!("`{folded}` gives another value each time"))
+                .at(at, "not a function of the data")
+                .with_help("derive the value from columns: `md5(key)` as an id, `row_number() over (order by key)` as a number")
+        } else if matches!(known, Some(Volatility::Stable)) {
+            Diagnostic::error(Code::ClockFunction, format!("`{folded}` depends on when the query runs"))
+                .at(at, "the time of the build isn't data")
+                .with_help("take the time from a column of a source")
+        } else {
+            return;
+        };
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn table_function(&mut self, name: &ObjectName) {
+        let folded = name.0.last().and_then(ObjectNamePart::as_ident).map(fold).unwrap_or_default();
+        if PURE_TABLE_FUNCTIONS.contains(&folded.as_str()) {
+            return;
+        }
+        let at = self.at(name);
+        self.diagnostics.push(if engine().table_functions().contains_key(&folded) || folded.contains("read") || folded.contains("scan") {
+            file_access(at, &format!("the table function `{folded}` reaches outside the project"))
+        } else {
+            Diagnostic::error(Code::UnknownFunction, format!("there is no table function `{folded}`"))
+                .at(at, "unknown")
+                .with_help("there are `generate_series` and `range`")
+        });
+    }
+}
+
+impl Visitor for Gate<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.function(function);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.table_function(name),
+            TableFactor::Table { name, .. } => {
+                let is_path = |part: &Ident| part.quote_style == Some('\'') || part.value.contains(['/', '\\']);
+                if name.0.iter().filter_map(ObjectNamePart::as_ident).any(is_path) {
+                    let at = self.at(name);
+                    self.diagnostics.push(file_access(at, "a query can't read a file by its path"));
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if let Some(into) = &select.into {
+            let at = self.at(&into.name);
+            self.diagnostics.push(
+                Diagnostic::error(Code::NotAQuery, "`select into` writes a table; a slice is one read-only query")
+                    .at(at, "writes here")
+                    .with_help("leave `into …` out: building the slice stores its rows"),
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let writes = matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
+        if writes || !query.locks.is_empty() {
+            let at = self.at(query);
+            self.diagnostics.push(
+                Diagnostic::error(Code::NotAQuery, "this changes or locks data; a slice is one read-only query")
+                    .at(at, "not read-only")
+                    .with_help("write a `select`"),
+            );
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn file_access(at: Span, message: &str) -> Diagnostic {
+    Diagnostic::error(Code::FileFunction, message.to_owned())
+        .at(at, "reaches files")
+        .with_help("declare the files as a `source` and read that by its name")
+}
+
+/// How the engine's function of this name behaves between calls; `None` where it has none.
+fn known_volatility(name: &str) -> Option<Volatility> {
+    let engine = engine();
+    let scalar = engine.scalar_functions().get(name).map(|function| function.signature().volatility);
+    let aggregate = || engine.aggregate_functions().get(name).map(|function| function.signature().volatility);
+    let window = || engine.window_functions().get(name).map(|function| function.signature().volatility);
+    scalar.or_else(aggregate).or_else(window)
+}

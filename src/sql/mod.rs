@@ -1,0 +1,29 @@
+//! A stretch of SQL in a `.pie` file → a parsed query, the relations it reads, its analysed plan, its columns; errors at
+//! exact spans of the file.
+//!
+//! ```text
+//!   Span ──parse──▶ ParsedQuery ──(relations resolved by the caller)──plan──▶ PlannedQuery
+//! ```
+//!
+//! Tokens are shifted to the file's own lines and columns before they are parsed, so every span that sqlparser or
+//! DataFusion reports is already a place in the `.pie` file. Nothing here reads data: relations are schemas, or plans of
+//! virtual slices.
+
+mod catalog;
+mod engine;
+mod error;
+mod gate;
+mod limits;
+mod localize;
+mod parse;
+mod plan;
+pub mod types;
+
+pub use catalog::{Catalog, CatalogSource, Relation, relation_of};
+pub use engine::{ENGINE_VERSION, engine, session_config};
+pub use limits::QueryLimits;
+pub use parse::{ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query};
+pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, unnamed_columns};
+
+pub use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+pub use datafusion::logical_expr::LogicalPlan;

@@ -1,0 +1,337 @@
+//! Text → tokens in the file's coordinates → one query, with the relations it names.
+
+use super::limits::{QueryLimits, exceeded};
+use super::{error, gate};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::text::{LineColumn, SourceText, Span};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement};
+use datafusion::sql::sqlparser::ast::{Visit, Visitor};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{self, Location, Token, TokenWithSpan, Tokenizer};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// A query that may be planned: one read-only query without functions of the clock or of chance.
+#[derive(Clone, Debug)]
+pub struct ParsedQuery {
+    pub(super) query: Box<Query>,
+    /// The query's place in the file.
+    pub span: Span,
+    /// Names of relations that aren't the query's own CTEs, in the order of the text.
+    pub references: Vec<RelationReference>,
+    /// See [`normalized_tokens`].
+    pub normalized: String,
+}
+
+/// The predicate of a check, kept as the query that finds the rows for which it is false.
+#[derive(Clone, Debug)]
+pub struct ParsedExpression {
+    pub(super) violations: ParsedQuery,
+    pub span: Span,
+}
+
+impl ParsedExpression {
+    /// Names of relations that the predicate's subqueries read.
+    pub fn references(&self) -> &[RelationReference] {
+        &self.violations.references
+    }
+
+    pub fn normalized(&self) -> &str {
+        &self.violations.normalized
+    }
+
+    /// The query of the rows that break the predicate.
+    pub fn violations(&self) -> &ParsedQuery {
+        &self.violations
+    }
+}
+
+/// A relation as a query names it: one part (`transfers`) or two (`payments.transfers`), folded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RelationReference {
+    pub parts: Vec<String>,
+    pub span: Span,
+}
+
+impl RelationReference {
+    /// The key under which a [`super::Catalog`] holds it.
+    pub fn key(&self) -> String {
+        self.parts.join(".")
+    }
+}
+
+/// Parses the query at `span` of `source`. Errors come with exact spans; linear in the text.
+pub fn parse_query(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<ParsedQuery, Vec<Diagnostic>> {
+    let tokens = tokenize(source, span, limits)?;
+    gate::check_statement(source, span, &tokens)?;
+    let query = parse_tokens(source, span, tokens.clone(), limits)?;
+    finish(source, span, query, &tokens)
+}
+
+/// Parses the predicate at `span` over the rows of the relation `of`, which it may name its columns of.
+pub fn parse_predicate(
+    source: &SourceText,
+    span: Span,
+    of: &[&str],
+    limits: &QueryLimits,
+) -> Result<ParsedExpression, Vec<Diagnostic>> {
+    let predicate = tokenize(source, span, limits)?;
+    let normalized = normalized_tokens(&predicate);
+    // By itself first, so that `) or (1 = 1` can't leave its parentheses.
+    let mut parser = parser(limits).with_tokens_with_locations(predicate.clone());
+    parser.parse_expr().map_err(|e| vec![parser_error(source, span, &predicate, &e)])?;
+    if parser.peek_token_ref().token != Token::EOF {
+        let at = byte_span(source, span, parser.peek_token_ref().span);
+        let found = source.text()[at.range()].to_owned();
+        return Err(vec![
+            Diagnostic::error(Code::SqlSyntax, format!("expected the end of the predicate, found `{found}`"))
+                .at(at, "not part of the predicate"),
+        ]);
+    }
+    let name = of.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".");
+    let mut tokens = synthetic("select * from ");
+    tokens.extend(synthetic(&name));
+    tokens.extend(synthetic(" where not ("));
+    tokens.extend(predicate);
+    tokens.extend(synthetic(")"));
+    let query = parse_tokens(source, span, tokens.clone(), limits)?;
+    let mut violations = finish(source, span, query, &tokens)?;
+    violations.normalized = normalized;
+    let own = of.join(".");
+    violations.references.retain(|reference| !(reference.span.is_empty() && reference.key() == own));
+    Ok(ParsedExpression { violations, span })
+}
+
+/// The tokens in one canonical spelling: blanks and comments gone, words outside quotes in lower case. Queries with the
+/// same normalised tokens are the same query.
+pub fn normalized_tokens(tokens: &[TokenWithSpan]) -> String {
+    let mut text = String::new();
+    for token in tokens {
+        match &token.token {
+            Token::Whitespace(_) | Token::EOF => continue,
+            Token::Word(word) if word.quote_style.is_none() => text.push_str(&word.value.to_lowercase()),
+            other => text.push_str(&other.to_string()),
+        }
+        text.push('\u{1f}');
+    }
+    text
+}
+
+fn tokenize(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<Vec<TokenWithSpan>, Vec<Diagnostic>> {
+    if span.len() > limits.bytes {
+        let message = format!("a query may have {} bytes, this one has {}", limits.bytes, span.len());
+        return Err(vec![limit(span, message)]);
+    }
+    let origin = source.position(span.start);
+    let shift = |mut location: Location| {
+        if location.line == 1 {
+            location.column += u64::from(origin.column) - 1;
+        }
+        if location.line > 0 {
+            location.line += u64::from(origin.line) - 1;
+        }
+        location
+    };
+    let mut tokens = Vec::new();
+    let body = &source.text()[span.range()];
+    Tokenizer::new(&GenericDialect {}, body)
+        .tokenize_with_location_into_buf_with_mapper(&mut tokens, |mut token| {
+            token.span = tokenizer::Span::new(shift(token.span.start), shift(token.span.end));
+            token
+        })
+        .map_err(|e| {
+            let start = byte_offset(source, shift(e.location));
+            let at = Span { start: start.min(span.end), end: (start + 1).min(span.end), ..span };
+            let message = error::sentence(&e.message);
+            vec![Diagnostic::error(Code::SqlSyntax, message).at(at, "can't be read from here on")]
+        })?;
+    if let Some((index, message)) = exceeded(&tokens, limits) {
+        let at = byte_span(source, span, tokens[index.min(tokens.len() - 1)].span);
+        return Err(vec![limit(at, message)]);
+    }
+    Ok(tokens)
+}
+
+fn limit(at: Span, message: String) -> Diagnostic {
+    Diagnostic::error(Code::LimitExceeded, message)
+        .at(at, "past the limit")
+        .with_help("split the query into slices, or raise the limit under `[limits]` in pie.toml")
+}
+
+fn parser(limits: &QueryLimits) -> Parser<'static> {
+    // One level of nesting takes a few levels of the parser's recursion.
+    Parser::new(&GenericDialect {}).with_recursion_limit(limits.nesting.saturating_mul(6).max(50))
+}
+
+fn parse_tokens(
+    source: &SourceText,
+    span: Span,
+    tokens: Vec<TokenWithSpan>,
+    limits: &QueryLimits,
+) -> Result<Box<Query>, Vec<Diagnostic>> {
+    let mut parser = parser(limits).with_tokens_with_locations(tokens.clone());
+    let query = parser.parse_query().map_err(|e| vec![parser_error(source, span, &tokens, &e)])?;
+    let semicolon = parser.consume_token(&Token::SemiColon);
+    let next = parser.peek_token_ref();
+    if next.token == Token::EOF {
+        return Ok(query);
+    }
+    let at = byte_span(source, span, next.span);
+    let found = source.text()[at.range()].lines().next().unwrap_or_default().to_owned();
+    Err(vec![if semicolon {
+        Diagnostic::error(Code::NotAQuery, "a slice is one query, a second statement begins here")
+            .at(at, "a second statement")
+            .with_help("make a slice of each query")
+    } else {
+        Diagnostic::error(Code::SqlSyntax, format!("expected the end of the query, found `{found}`"))
+            .at(at, "the query could end before this")
+    }])
+}
+
+fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parser_error: &ParserError) -> Diagnostic {
+    let text = match parser_error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.as_str(),
+        ParserError::RecursionLimitExceeded => {
+            return limit(span, "the query nests too deep".to_owned());
+        }
+    };
+    // sqlparser writes the place behind the message: "… at Line: 3, Column: 7".
+    let (message, location) = match text.rsplit_once(" at Line: ") {
+        Some((message, place)) => {
+            let mut numbers = place.split(", Column: ").map(|number| number.trim().parse::<u32>().ok());
+            let line = numbers.next().flatten();
+            let column = numbers.next().flatten();
+            (message, line.zip(column).map(|(line, column)| LineColumn { line, column }))
+        }
+        None => (text, None),
+    };
+    let end = Span { start: span.end, ..span };
+    let at = location.map_or(end, |place| {
+        let token = tokens.iter().find(|token| {
+            token.span.start.line == u64::from(place.line) && token.span.start.column == u64::from(place.column)
+        });
+        token.map_or(end, |token| byte_span(source, span, token.span))
+    });
+    let (expected, found) = match message.trim_start_matches("sql parser error: ").split_once(", found: ") {
+        Some((expected, found)) => (expected.trim_start_matches("Expected: ").to_owned(), Some(found.to_owned())),
+        None => (message.to_owned(), None),
+    };
+    match found {
+        Some(found) if found == "EOF" || at.is_empty() => {
+            Diagnostic::error(Code::SqlSyntax, format!("expected {expected}, found the end of the query"))
+                .at(end, format!("expected {expected}"))
+        }
+        Some(found) => {
+            let label = format!("expected {expected}");
+            let diagnostic = Diagnostic::error(Code::SqlSyntax, format!("expected {expected}, found `{found}`")).at(at, label);
+            match hint(tokens, at, source, span) {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            }
+        }
+        None => Diagnostic::error(Code::SqlSyntax, error::sentence(&expected)).at(at, "here"),
+    }
+}
+
+/// Help for the mistakes that sqlparser reports one token late.
+fn hint(tokens: &[TokenWithSpan], at: Span, source: &SourceText, span: Span) -> Option<String> {
+    let index = tokens.iter().position(|token| byte_span(source, span, token.span) == at)?;
+    let meaningful = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+    let previous = tokens[..index].iter().rev().find(meaningful)?;
+    match (&previous.token, &tokens[index].token) {
+        (Token::Comma, Token::Word(word)) if word.keyword != Keyword::NoKeyword => {
+            Some(format!("remove the comma before `{}`", word.value.to_lowercase()))
+        }
+        (Token::Word(_) | Token::RParen | Token::Number(..) | Token::SingleQuotedString(_), Token::Word(_)) => {
+            Some("is a comma or an operator missing before this?".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn finish(
+    source: &SourceText,
+    span: Span,
+    query: Box<Query>,
+    tokens: &[TokenWithSpan],
+) -> Result<ParsedQuery, Vec<Diagnostic>> {
+    let diagnostics = gate::check_query(source, span, &query);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let references = references(source, span, &query);
+    Ok(ParsedQuery { query, span, references, normalized: normalized_tokens(tokens) })
+}
+
+/// The relations that the query names, without its own CTEs, each place once.
+fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationReference> {
+    struct Names(Vec<ObjectName>);
+    impl Visitor for Names {
+        type Break = ();
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+            self.0.push(relation.clone());
+            ControlFlow::Continue(())
+        }
+    }
+    let mut names = Names(Vec::new());
+    let _ = query.visit(&mut names);
+    let statement = datafusion::sql::parser::Statement::Statement(Box::new(Statement::Query(Box::new(query.clone()))));
+    let relations: BTreeSet<String> = datafusion::sql::resolve::resolve_table_references(&statement, true)
+        .map(|(relations, _)| relations.iter().map(|relation| relation.to_string().to_lowercase()).collect())
+        .unwrap_or_default();
+    let mut references: Vec<RelationReference> = Vec::new();
+    for name in names.0 {
+        let identifiers: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
+        let parts: Vec<String> = identifiers.iter().map(|identifier| fold(identifier)).collect();
+        // DataFusion's own resolution knows which names are CTEs where; it compares folded names.
+        let as_reference = datafusion::common::TableReference::from(parts.join("."));
+        let quoted = identifiers.iter().any(|identifier| identifier.quote_style.is_some());
+        if !quoted && !relations.contains(&as_reference.to_string().to_lowercase()) {
+            continue;
+        }
+        let reference = RelationReference { parts, span: byte_span(source, span, name.span()) };
+        if !references.contains(&reference) {
+            references.push(reference);
+        }
+    }
+    references.sort_by_key(|reference| reference.span.start);
+    references
+}
+
+/// An identifier's text: folded unless quoted.
+pub(super) fn fold(identifier: &Ident) -> String {
+    match identifier.quote_style {
+        Some(_) => identifier.value.clone(),
+        None => identifier.value.to_lowercase(),
+    }
+}
+
+/// The bytes that a span of sqlparser or DataFusion covers, in the file; the query's own span where it has none.
+pub(super) fn byte_span(source: &SourceText, query: Span, span: tokenizer::Span) -> Span {
+    if span.start.line == 0 || span == tokenizer::Span::empty() {
+        return Span { end: query.start, ..query };
+    }
+    let start = byte_offset(source, span.start).clamp(query.start, query.end);
+    let end = byte_offset(source, span.end).clamp(start, query.end);
+    Span { start, end, ..query }
+}
+
+fn byte_offset(source: &SourceText, location: Location) -> u32 {
+    let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    source.offset(LineColumn { line: narrow(location.line), column: narrow(location.column) })
+}
+
+/// Tokens of pie's own text around a predicate; they have no place in the file.
+fn synthetic(text: &str) -> Vec<TokenWithSpan> {
+    let mut tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().unwrap_or_default();
+    for token in &mut tokens {
+        token.span = tokenizer::Span::empty();
+    }
+    tokens
+}
+
+fn quote(part: &str) -> String {
+    format!("\"{}\"", part.replace('"', "\"\""))
+}

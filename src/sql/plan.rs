@@ -1,0 +1,288 @@
+//! A parsed query and the relations it reads → its analysed plan and columns, with every error found.
+
+use super::catalog::Catalog;
+use super::engine::{engine, options};
+use super::error::{self, PlanError};
+use super::localize::{self, Place};
+use super::parse::{ParsedExpression, ParsedQuery, byte_span};
+use super::types::storage_type;
+use super::{DataType, LogicalPlan};
+use crate::diagnostic::{self, Code, Diagnostic};
+use crate::text::{SourceText, Span};
+use datafusion::common::{DataFusionError, Diagnostic as EngineDiagnostic};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr, Spanned, Statement};
+use datafusion::sql::sqlparser::tokenizer::{self, Location};
+use std::collections::BTreeSet;
+
+/// How many errors of one query are looked for.
+const MAX_ERRORS: usize = 20;
+
+/// One column of a query's result.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OutputColumn {
+    pub name: String,
+    /// The type that is stored; see [`storage_type`].
+    pub data_type: DataType,
+    pub nullable: bool,
+    /// An error was reported inside the column's expression, so its type says nothing.
+    pub poisoned: bool,
+    /// The expression in the outermost `select`, where it is known.
+    pub span: Option<Span>,
+}
+
+/// What planning a query gave. With errors there is no plan, but often still columns, so that readers can be checked.
+#[derive(Clone, Debug)]
+pub struct PlannedQuery {
+    /// The plan after type coercion; its table scans stand for the catalog's relations.
+    pub plan: Option<LogicalPlan>,
+    pub columns: Option<Vec<OutputColumn>>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Plans a query. `poisoned` are names of input columns whose own definition is in error: errors about them follow from
+/// that and stay silent.
+pub fn plan_query(
+    parsed: &ParsedQuery,
+    catalog: &Catalog,
+    source: &SourceText,
+    poisoned: &BTreeSet<String>,
+) -> PlannedQuery {
+    let mut found = Found { diagnostics: Vec::new(), silent: false };
+    let mut query = parsed.query.as_ref().clone();
+    let mut poisoned_spans: Vec<Span> = Vec::new();
+    for _ in 0..MAX_ERRORS {
+        let (plan, warnings) = match plan_once(&query, catalog) {
+            Ok(planned) => planned,
+            Err(error) => {
+                let places = record(&error, &query, parsed, catalog, source, poisoned, &mut found);
+                if places.is_empty() {
+                    break;
+                }
+                poisoned_spans.extend(places.iter().map(|place| place.span));
+                query = places.iter().fold(query, |query, place| localize::without(&query, place.index));
+                continue;
+            }
+        };
+        found.diagnostics.extend(warnings.iter().filter_map(|warning| read_warning(warning, source, parsed.span)));
+        let mut columns = output_columns(&plan, &parsed.query, source, parsed.span);
+        for column in &mut columns {
+            let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
+            column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
+        }
+        let clean = poisoned_spans.is_empty() && !found.silent;
+        let errors = found.diagnostics.iter().any(Diagnostic::is_error);
+        diagnostic::sort(&mut found.diagnostics);
+        let plan = (clean && !errors).then_some(plan);
+        return PlannedQuery { plan, columns: Some(columns), diagnostics: found.diagnostics };
+    }
+    diagnostic::sort(&mut found.diagnostics);
+    PlannedQuery { plan: None, columns: None, diagnostics: found.diagnostics }
+}
+
+/// Plans the query of the rows that break a check's predicate. The catalog must hold the slice itself and what the
+/// predicate's subqueries read.
+pub fn plan_predicate(
+    parsed: &ParsedExpression,
+    catalog: &Catalog,
+    source: &SourceText,
+    poisoned: &BTreeSet<String>,
+) -> PlannedQuery {
+    let mut planned = plan_query(parsed.violations(), catalog, source, poisoned);
+    let mut seen = false;
+    planned.diagnostics.retain_mut(|diagnostic| {
+        // The predicate stands inside `not (…)`: what the engine says of that is said of the predicate.
+        let about_not = diagnostic.code == Code::TypeMismatch
+            && (diagnostic.message.contains("NOT") || diagnostic.message.contains("filter") || diagnostic.message.contains("Filter"));
+        if about_not {
+            if std::mem::replace(&mut seen, true) {
+                return false;
+            }
+            *diagnostic = Diagnostic::error(Code::CheckNotBoolean, "a check's predicate must be true or false for each row")
+                .at(parsed.span, "not a condition")
+                .with_help("compare with something: `amount >= 0`, `status in ('open', 'closed')`");
+        }
+        true
+    });
+    planned
+}
+
+pub(super) fn parser_options() -> ParserOptions {
+    let options = &options().sql_parser;
+    ParserOptions {
+        parse_float_as_decimal: options.parse_float_as_decimal,
+        enable_ident_normalization: options.enable_ident_normalization,
+        support_varchar_with_length: options.support_varchar_with_length,
+        enable_options_value_normalization: options.enable_options_value_normalization,
+        collect_spans: true,
+        map_string_types_to_utf8view: false,
+        ..ParserOptions::new()
+    }
+}
+
+struct Found {
+    diagnostics: Vec<Diagnostic>,
+    /// An error was found that follows from another and isn't told.
+    silent: bool,
+}
+
+fn plan_once(query: &Query, catalog: &Catalog) -> Result<(LogicalPlan, Vec<EngineDiagnostic>), DataFusionError> {
+    let planner = SqlToRel::new_with_options(catalog, parser_options());
+    let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
+    let plan = engine().analyzer().execute_and_check(plan, options(), |_, _| {})?;
+    Ok((plan, planner.take_warnings()))
+}
+
+/// Reports each error of a failed planning and gives the expressions to go on without.
+fn record(
+    error: &DataFusionError,
+    query: &Query,
+    parsed: &ParsedQuery,
+    catalog: &Catalog,
+    source: &SourceText,
+    poisoned: &BTreeSet<String>,
+    found: &mut Found,
+) -> Vec<Place> {
+    let all = localize::places(query, source, parsed.span);
+    let mut columns: Vec<String> = catalog
+        .relations()
+        .flat_map(|relation| relation.schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>())
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let mut places = Vec::new();
+    for one in error.iter() {
+        let mut what = error::read(one, &columns);
+        let engine_span = one.diagnostic().and_then(|diagnostic| diagnostic.span);
+        let mut span = engine_span.map(|span| engine_byte_span(source, parsed.span, span)).filter(|span| !span.is_empty());
+        let mut place = span.and_then(|span| localize::smallest_around(&all, span));
+        if place.is_none() {
+            place = localize::cause(query, &all, |without| match plan_once(without, catalog) {
+                Ok(_) => false,
+                Err(other) => other.iter().any(|other| error::read(other, &columns) == what),
+            });
+            span = span.or(place.map(|place| place.span));
+        }
+        let at = span.unwrap_or(parsed.span);
+        follow_up(&mut what, at, source);
+        let mentioned = localize::names_within(query, source, parsed.span, at);
+        let follows = mentioned.iter().any(|name| poisoned.contains(name));
+        let told = found.diagnostics.iter().any(|other| other.span == Some(at) && other.code == what.code);
+        if follows {
+            found.silent = true;
+        } else if !told {
+            found.diagnostics.push(with_related(what.at(at), one, &what, source, parsed.span));
+        }
+        // Without progress the same error would be found for ever.
+        if let Some(place) = place.filter(|_| !told) {
+            places.push(place);
+        }
+    }
+    // Outer expressions are replaced last: numbers of those before them in the walk stay right.
+    places.sort_by_key(|place| std::cmp::Reverse(place.index));
+    places.dedup_by_key(|place| place.index);
+    let nested = |place: &Place| {
+        places.iter().any(|other| other.index != place.index && other.span.start <= place.span.start && place.span.end <= other.span.end && other.depth < place.depth)
+    };
+    places.iter().filter(|place| !nested(place)).copied().collect()
+}
+
+/// Adds what only the place can tell.
+fn follow_up(what: &mut PlanError, at: Span, source: &SourceText) {
+    if what.code == Code::UnknownColumn && source.text()[at.range()].starts_with('"') {
+        let text = &source.text()[at.range()];
+        what.help = what.help.take().or_else(|| {
+            Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"')))
+        });
+    }
+}
+
+/// Places that the engine names besides the main one, such as both legs of a union.
+fn with_related(
+    mut diagnostic: Diagnostic,
+    error: &DataFusionError,
+    what: &PlanError,
+    source: &SourceText,
+    query: Span,
+) -> Diagnostic {
+    let Some(engine) = error.diagnostic() else { return diagnostic };
+    for note in &engine.notes {
+        let span = note.span.map(|span| engine_byte_span(source, query, span));
+        if let Some(span) = span.filter(|span| !span.is_empty() && Some(*span) != diagnostic.span) {
+            diagnostic = diagnostic.with_label(span, error::sentence(&note.message));
+        }
+    }
+    if let (Some(help), Some(span), Code::UnknownColumn) = (&what.help, diagnostic.span, what.code) {
+        let near = help.strip_prefix("did you mean `").and_then(|rest| rest.strip_suffix("`?"));
+        if let Some(near) = near.filter(|near| !near.contains('`')) {
+            // Only the column's own name is replaced, not the table's before it.
+            let text = &source.text()[span.range()];
+            let start = span.start + text.rfind('.').map_or(0, |dot| dot as u32 + 1);
+            diagnostic = diagnostic.with_replacement(format!("write `{near}`"), Span { start, ..span }, near);
+        }
+    }
+    diagnostic
+}
+
+/// DataFusion has a span type of its own with the same coordinates.
+fn engine_byte_span(source: &SourceText, query: Span, span: datafusion::common::Span) -> Span {
+    let location = |location: datafusion::common::Location| Location { line: location.line, column: location.column };
+    byte_span(source, query, tokenizer::Span::new(location(span.start), location(span.end)))
+}
+
+fn read_warning(warning: &EngineDiagnostic, source: &SourceText, query: Span) -> Option<Diagnostic> {
+    let span = warning.span.map(|span| engine_byte_span(source, query, span)).unwrap_or(query);
+    if !warning.message.to_lowercase().contains("null") {
+        return None;
+    }
+    Some(
+        Diagnostic::warning(Code::NullComparison, "comparing with `null` is never true")
+            .at(span, "always null")
+            .with_help("write `is null` or `is not null`"),
+    )
+}
+
+fn output_columns(plan: &LogicalPlan, query: &Query, source: &SourceText, within: Span) -> Vec<OutputColumn> {
+    let fields = plan.schema().as_arrow().fields();
+    let spans = projection_spans(query, source, within).filter(|spans| spans.len() == fields.len());
+    let column = |(index, field): (usize, &std::sync::Arc<super::Field>)| OutputColumn {
+        name: field.name().clone(),
+        data_type: storage_type(field.data_type()),
+        nullable: field.is_nullable(),
+        poisoned: false,
+        span: spans.as_ref().map(|spans| spans[index]),
+    };
+    fields.iter().enumerate().map(column).collect()
+}
+
+/// The items of the outermost `select`; `None` where a wildcard or a set operator hides which is which.
+fn projection_spans(query: &Query, source: &SourceText, within: Span) -> Option<Vec<Span>> {
+    let mut body = query.body.as_ref();
+    while let SetExpr::Query(inner) = body {
+        body = inner.body.as_ref();
+    }
+    let SetExpr::Select(select) = body else { return None };
+    let span = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {
+            Some(byte_span(source, within, item.span())).filter(|span| !span.is_empty())
+        }
+        SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => None,
+    };
+    select.projection.iter().map(span).collect()
+}
+
+/// Which items of the outermost `select` are expressions without a name of their own.
+pub fn unnamed_columns(parsed: &ParsedQuery, source: &SourceText) -> Vec<Span> {
+    use datafusion::sql::sqlparser::ast::Expr;
+    let mut body = parsed.query.body.as_ref();
+    while let SetExpr::Query(inner) = body {
+        body = inner.body.as_ref();
+    }
+    let SetExpr::Select(select) = body else { return Vec::new() };
+    let unnamed = select.projection.iter().filter_map(|item| match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. }) => None,
+        SelectItem::UnnamedExpr(expr) => Some(byte_span(source, parsed.span, expr.span())),
+        _ => None,
+    });
+    unnamed.filter(|span| !span.is_empty()).collect()
+}

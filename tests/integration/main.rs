@@ -1,0 +1,9 @@
+//! The one integration binary (each further one would link DataFusion again): the specification run as tests, and tests
+//! that keep pages, schemas and module boundaries true.
+
+mod architecture;
+mod code_text;
+mod errors;
+mod pie;
+mod schemas;
+mod spec;
