@@ -11,3 +11,7 @@ pub mod syntax;
 pub mod sql;
 pub mod resolve;
 pub mod graph;
+pub mod semantic;
+pub mod manifest;
+pub mod content;
+pub mod store;

@@ -3,7 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::text::Span;
-use datafusion::common::{Column, DataFusionError, SchemaError};
+use datafusion::common::{DataFusionError, SchemaError};
 
 /// What a planning error says, before it has a place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -207,9 +207,4 @@ fn between_quotes(text: &str) -> Option<String> {
     let mut pieces = text.splitn(3, ['\'', '"', '`']);
     pieces.next()?;
     Some(pieces.next()?.to_owned())
-}
-
-/// The column names of a DataFusion column list.
-pub fn names(columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|column| column.name.clone()).collect()
 }

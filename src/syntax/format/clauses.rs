@@ -2,7 +2,7 @@
 
 use super::printer::{Printer, name, qualified_name};
 use super::tokens::{Kind, Lexis, is_blank, tokens};
-use crate::syntax::ast::{Check, ColumnList, Format, Given, Name, NameList, OptionValue, Table, Text};
+use crate::syntax::ast::{Check, ColumnList, Format, FormatOption, Given, Name, NameList, OptionValue, Table, Text};
 use crate::text::Span;
 use std::ops::Range;
 
@@ -83,7 +83,7 @@ impl Printer<'_> {
     }
 
     fn format(&self, format: &Format) -> String {
-        let option = |option: &crate::syntax::ast::FormatOption| match &option.value {
+        let option = |option: &FormatOption| match &option.value {
             OptionValue::Boolean(value) => format!("{} {value}", name(&option.name)),
             OptionValue::Text(_) | OptionValue::Number(_) => {
                 format!("{} {}", name(&option.name), self.source(option.value_span))

@@ -6,9 +6,9 @@ use super::tokens::{Kind, Lexis, tokens};
 use std::ops::Range;
 
 impl Printer<'_> {
-    /// Copies a stretch of the source. The indentation that its lines share becomes `indent` spaces, which stand already
-    /// before the first line; what a line has beyond that is kept. So are line breaks inside quotes and all that follows
-    /// them on their line's left, since they are content. Elsewhere lines lose their trailing blanks.
+    /// Copies a stretch of the source. The indentation that its lines share becomes `indent` spaces, which the caller has
+    /// put before the first line; what a line has beyond that is kept, and blanks at its end are not. A line that begins
+    /// inside quotes is content: it stays as it is, and so does the end of the line before.
     ///
     /// The first line counts only if the stretch begins it. Otherwise its indentation says nothing about the others:
     ///
@@ -25,8 +25,8 @@ impl Printer<'_> {
         let before = &text[line_start..range.start];
         let begins_line = indentation(before) == before;
 
-        let indentations = lines.iter().skip(1).filter(|line| !content.contain(line.start)).map(|line| &text[line.clone()]);
-        let indentations = indentations.filter(|line| !line.trim_end_matches(BLANKS).is_empty()).map(indentation);
+        let others = lines.iter().skip(1).filter(|line| !content.contain(line.start)).map(|line| &text[line.clone()]);
+        let indentations = others.filter(|line| !line.trim_end_matches(BLANKS).is_empty()).map(indentation);
         let shared = indentations.chain(begins_line.then_some(before)).reduce(common_prefix).unwrap_or_default().len();
         if begins_line {
             self.push(&before[shared..]);
@@ -71,7 +71,7 @@ fn common_prefix<'t>(left: &'t str, right: &'t str) -> &'t str {
     &left[..length]
 }
 
-/// The quoted tokens that go over several lines, by both readings of what is quoted: in a doubt, a line stays as it is.
+/// The quoted tokens that go over several lines, by both readings of what is quoted: in doubt, a line stays as it is.
 struct Quotes([Vec<Range<usize>>; 2]);
 
 impl Quotes {

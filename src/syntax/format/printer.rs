@@ -122,8 +122,8 @@ impl<'t> Printer<'t> {
 /// A name as the grammar reads it back: in quotes where folding to lower case or its characters ask for them.
 pub(super) fn name(name: &Name) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c == '_';
-    let is_plain = name.text.starts_with(plain)
-        && name.text.chars().all(|c| plain(c) || c.is_ascii_digit() || c == '$');
+    let is_plain =
+        name.text.starts_with(plain) && name.text.chars().all(|c| plain(c) || c.is_ascii_digit() || c == '$');
     if is_plain { name.text.clone() } else { format!("\"{}\"", name.text.replace('"', "\"\"")) }
 }
 

@@ -32,29 +32,25 @@ impl<'t> Printer<'t> {
         let widths = widths(&lines);
         let (mut is_empty, mut is_first, mut after_blank) = (true, true, false);
         for (index, line) in lines.iter().enumerate() {
-            match line {
+            let printed = match line {
                 Line::Blank => {
                     after_blank = true;
                     continue;
                 }
-                Line::Other(comment) if index == 0 => {
-                    self.spaces(BEFORE_COMMENT);
-                    self.push(comment);
-                    is_empty = false;
-                    continue;
+                Line::Row(cells) => row(cells, &widths),
+                Line::Other(comment) => (*comment).to_owned(),
+            };
+            is_empty = false;
+            if index == 0 && matches!(line, Line::Other(_)) {
+                self.spaces(BEFORE_COMMENT);
+            } else {
+                if after_blank && !is_first {
+                    self.line(0);
                 }
-                Line::Row(_) | Line::Other(_) => {}
+                self.line(4);
+                (is_first, after_blank) = (false, false);
             }
-            if after_blank && !is_first {
-                self.line(0);
-            }
-            self.line(4);
-            match line {
-                Line::Row(cells) => self.push(&row(cells, &widths)),
-                Line::Other(comment) => self.push(comment),
-                Line::Blank => {}
-            }
-            (is_empty, is_first, after_blank) = (false, false, false);
+            self.push(&printed);
         }
         if !is_empty {
             self.line(2);

@@ -70,7 +70,7 @@ fn duration(text: &str) -> Option<usize> {
 
 #[test]
 fn what_differs_from_run_to_run_goes() {
-    let normal = |text| normalize(text, Path::new("/tmp/p"));
+    let normal = |text: &str| normalize(text, Path::new("/tmp/p"));
     assert_eq!(normal("built 2 slices in 12 ms, 3 in 1 min 0.5 s."), "built 2 slices in …, 3 in ….");
     assert_eq!(normal("in 3 slices, in 5 minutes"), "in 3 slices, in 5 minutes");
     assert_eq!(normal("at 2026-01-01T10:00:00.123Z"), "at <time>");

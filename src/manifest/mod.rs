@@ -1,0 +1,337 @@
+//! What persists: versioned records as JSON objects in the store, kept apart from the compiler's own types.
+//!
+//! ```text
+//!   SourceVersion   one frozen state of a source          sources/<domain>/<source>/log/<number>.json
+//!   BuildRecord     one execution of a slice's query      slices/<domain>/<slice>/builds/<id>/build.json
+//!   CommitRecord    what a slice's readers see            heads/<env>/<domain>/<slice>/<number>.json
+//! ```
+//!
+//! Source versions and commits are numbered from 1 without gaps, created only once, and chained: each carries the BLAKE3 of
+//! its parent's bytes. Every record says its `format`; an unknown one is refused. Digests are BLAKE3 in lower-case hex.
+//! A slice is one partition for now (`partitions` has one entry with no values); the shape has room for more.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+
+/// The format that this version of pie writes, and the only one it reads.
+pub const FORMAT: u32 = 1;
+
+/// A column as it was when the record was written; the type as Arrow writes it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ColumnRecord {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+    pub nullable: bool,
+}
+
+/// Content of a stretch of rows in their stored order: how many, and a digest of each column's values. Two contents that
+/// agree on the row count and on a set of columns hold the same rows of these columns.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Content {
+    pub rows: u64,
+    pub columns: BTreeMap<String, String>,
+}
+
+/// The content of one partition, named by its values in the order of `partition by`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PartitionRecord {
+    pub values: Vec<Option<String>>,
+    pub content: Content,
+}
+
+/// A raw file as it was frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RawFile {
+    /// Relative to the sources' root, or the whole URL.
+    pub path: String,
+    pub size: u64,
+    pub blake3: String,
+    /// What the object store says changes with the file (entity tag and time of modification): an unchanged tag spares a
+    /// reading. Never part of an identity.
+    pub tag: String,
+    /// Values captured from the path, by column.
+    pub captured: BTreeMap<String, String>,
+    pub rows: u64,
+    /// The Parquet file in the store that a text file was converted to; `None` where the raw file is read itself.
+    pub converted: Option<DataFile>,
+    /// The content of each partition in the file.
+    pub partitions: Vec<PartitionRecord>,
+}
+
+/// A Parquet file in the store.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DataFile {
+    pub path: String,
+    pub size: u64,
+    pub blake3: String,
+    pub rows: u64,
+}
+
+/// An immutable, numbered state of a source.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SourceVersion {
+    pub format: u32,
+    pub source: String,
+    pub version: u64,
+    pub id: String,
+    pub parent: Option<String>,
+    pub created_at: String,
+    pub by: String,
+    pub pie: String,
+    /// Why frozen files were replaced, where they were.
+    pub reason: Option<String>,
+    pub file_format: String,
+    pub columns: Vec<ColumnRecord>,
+    pub key: Vec<String>,
+    pub partition_by: Vec<String>,
+    pub files: Vec<RawFile>,
+    pub partitions: Vec<PartitionRecord>,
+    pub rows: u64,
+    pub bytes: u64,
+    /// One digest of all partitions and columns.
+    pub content: String,
+}
+
+/// What a build read: the input's version and content at that time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InputRecord {
+    pub name: String,
+    /// `source` or `slice`
+    pub kind: String,
+    pub version: u64,
+    pub content: String,
+}
+
+/// Everything that a build's key is made of, so that a difference can be named.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyPreimage {
+    pub engine: String,
+    /// Digest of the normalised query text, virtual inputs inlined.
+    pub query: String,
+    /// `sort by`, which decides the order in which rows are stored.
+    pub layout: String,
+    /// Digest of the result's columns and types.
+    pub schema: String,
+    /// Content digest and schema digest of each input, by name.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// One finished execution of a slice's query. Found again by its key.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BuildRecord {
+    pub format: u32,
+    pub slice: String,
+    pub id: String,
+    pub key: String,
+    pub preimage: KeyPreimage,
+    pub inputs: Vec<InputRecord>,
+    pub columns: Vec<ColumnRecord>,
+    pub partition_by: Vec<String>,
+    pub partitions: Vec<PartitionBuild>,
+    pub rows: u64,
+    pub bytes: u64,
+    /// One digest of all partitions and columns.
+    pub content: String,
+    pub created_at: String,
+    pub elapsed_ms: u64,
+    pub pie: String,
+}
+
+/// One partition of a build: its content and the files that hold it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PartitionBuild {
+    pub values: Vec<Option<String>>,
+    pub content: Content,
+    pub files: Vec<DataFile>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CommitKind {
+    Publish,
+    Relabel,
+    Hold,
+    Release,
+    Rollback,
+    Drop,
+}
+
+impl CommitKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CommitKind::Publish => "publish",
+            CommitKind::Relabel => "relabel",
+            CommitKind::Hold => "hold",
+            CommitKind::Release => "release",
+            CommitKind::Rollback => "rollback",
+            CommitKind::Drop => "drop",
+        }
+    }
+}
+
+/// One entry of a slice's log: what its readers see from here on.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CommitRecord {
+    pub format: u32,
+    pub slice: String,
+    pub version: u64,
+    /// Unique, so that a writer whose answer was lost knows its own record again.
+    pub id: String,
+    pub parent: Option<String>,
+    pub kind: CommitKind,
+    /// The build that is served; `None` after a drop.
+    pub build: Option<BuildReference>,
+    pub inputs: Vec<InputRecord>,
+    /// Inputs that were read at their last good version because a newer one failed or is held.
+    pub stale_inputs: Vec<InputRecord>,
+    /// Digest of the promises that the rows were verified against: keys, not-null, checks and what those read.
+    pub verified: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub content: String,
+    pub created_at: String,
+    pub by: String,
+    pub reason: Option<String>,
+    pub pie: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BuildReference {
+    pub id: String,
+    pub key: String,
+    /// Of the build record's bytes.
+    pub blake3: String,
+}
+
+/// Why a record's bytes aren't a record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadError {
+    /// Written by another version of pie, in this format.
+    UnknownFormat(u64),
+    Damaged(String),
+}
+
+/// Writes a record; equal records give equal bytes.
+pub fn write<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(record).expect("records hold only strings, numbers and lists");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Reads a record, refusing formats that this version doesn't know.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| ReadError::Damaged(e.to_string()))?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) => return Err(ReadError::UnknownFormat(format)),
+        None => return Err(ReadError::Damaged("the record doesn't say its format".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|e| ReadError::Damaged(e.to_string()))
+}
+
+/// The digest that chains records and names builds.
+pub fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// One digest of a sequence of texts; each is preceded by its length, so that no two sequences run together.
+pub fn digest_all<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+impl KeyPreimage {
+    /// The key under which the build is stored.
+    pub fn key(&self) -> String {
+        let mut parts = vec![self.engine.as_str(), &self.query, &self.layout, &self.schema];
+        for (name, content) in &self.inputs {
+            parts.push(name);
+            parts.push(content);
+        }
+        digest_all(parts)
+    }
+}
+
+impl Content {
+    /// One digest of the rows and all columns.
+    pub fn digest(&self) -> String {
+        let rows = self.rows.to_string();
+        let columns = self.columns.iter().flat_map(|(name, digest)| [name.as_str(), digest.as_str()]);
+        digest_all(std::iter::once(rows.as_str()).chain(columns))
+    }
+
+    /// The content of stretches that follow one another.
+    pub fn concat(parts: &[Content]) -> Content {
+        if let [only] = parts {
+            return only.clone();
+        }
+        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for part in parts {
+            for (name, digest) in &part.columns {
+                columns.entry(name.clone()).or_default().extend([part.rows.to_string(), digest.clone()]);
+            }
+        }
+        Content {
+            rows: parts.iter().map(|part| part.rows).sum(),
+            columns: columns.into_iter().map(|(name, parts)| (name, digest_all(parts.iter().map(String::as_str)))).collect(),
+        }
+    }
+}
+
+/// One digest of a list of partitions.
+pub fn partitions_digest<'a>(partitions: impl IntoIterator<Item = (&'a [Option<String>], &'a Content)>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (values, content) in partitions {
+        parts.push(values.len().to_string());
+        parts.extend(values.iter().map(|value| value.as_ref().map_or("n".to_owned(), |value| format!("v{value}"))));
+        parts.push(content.digest());
+    }
+    digest_all(parts.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_formats_are_refused() {
+        let record = br#"{"format": 2, "rows": 1}"#;
+        assert_eq!(read::<BuildRecord>(record).err(), Some(ReadError::UnknownFormat(2)));
+        assert!(matches!(read::<BuildRecord>(b"{}"), Err(ReadError::Damaged(_))));
+        assert!(matches!(read::<BuildRecord>(b"{\"format\":1"), Err(ReadError::Damaged(_))));
+    }
+
+    #[test]
+    fn sequences_of_texts_never_run_together() {
+        assert_ne!(digest_all(["ab", "c"]), digest_all(["a", "bc"]));
+        assert_ne!(digest_all(["", "a"]), digest_all(["a", ""]));
+    }
+
+    #[test]
+    fn every_part_of_a_preimage_reaches_the_key() {
+        let base = KeyPreimage {
+            engine: "e".to_owned(),
+            query: "q".to_owned(),
+            layout: "l".to_owned(),
+            schema: "s".to_owned(),
+            inputs: BTreeMap::from([("a.b".to_owned(), "1".to_owned())]),
+        };
+        let changed = [
+            KeyPreimage { engine: "x".to_owned(), ..base.clone() },
+            KeyPreimage { query: "x".to_owned(), ..base.clone() },
+            KeyPreimage { layout: "x".to_owned(), ..base.clone() },
+            KeyPreimage { schema: "x".to_owned(), ..base.clone() },
+            KeyPreimage { inputs: BTreeMap::from([("a.b".to_owned(), "2".to_owned())]), ..base.clone() },
+            KeyPreimage { inputs: BTreeMap::from([("a.c".to_owned(), "1".to_owned())]), ..base.clone() },
+            KeyPreimage { inputs: BTreeMap::new(), ..base.clone() },
+        ];
+        for other in &changed {
+            assert_ne!(other.key(), base.key(), "{other:?}");
+        }
+    }
+}

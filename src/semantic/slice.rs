@@ -1,0 +1,202 @@
+//! A slice's declaration and what is known of its inputs → its columns, plan, contract and checks.
+
+use super::{Check, Column, Known, Slice, contract};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::name::RelationName;
+use crate::resolve::{Read, SliceDeclaration};
+use crate::sql::types::{display_type, is_sortable};
+use crate::sql::{self, Catalog, DataType, OutputColumn, Relation};
+use crate::syntax::ast::NameList;
+use crate::text::{SourceMap, SourceText};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub(super) fn analyze(
+    declaration: &SliceDeclaration,
+    known: &BTreeMap<RelationName, Known>,
+    sources: &SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Slice, Known) {
+    let syntax = &declaration.syntax;
+    let before = diagnostics.len();
+    let text = sources.get(declaration.file);
+    let name = &declaration.name;
+    let mut plan = None;
+    let mut output: Option<Vec<OutputColumn>> = None;
+    if let (Some(query), Some((catalog, poisoned))) = (&declaration.query, inputs(&declaration.reads, declaration.unresolved, known)) {
+        let planned = sql::plan_query(query, &catalog, text, &poisoned);
+        plan = planned.plan.map(Arc::new);
+        output = planned.columns;
+        diagnostics.extend(planned.diagnostics);
+        if plan.is_some() {
+            let output = output.as_deref().unwrap_or_default();
+            untyped_columns(output, query.span, diagnostics);
+            duplicate_columns(output, query.span, diagnostics);
+            for span in sql::unnamed_columns(query, text) {
+                diagnostics.push(
+                    Diagnostic::warning(Code::UnnamedColumn, "this column has no name of its own")
+                        .at(span, "named by the engine after its expression")
+                        .with_help("name it: `… as NAME`"),
+                );
+            }
+        }
+    }
+    let promised = syntax.columns.as_ref().map(|list| (list, contract::columns(list, diagnostics).0));
+    if let (Some((list, promised)), Some(output), Some(query)) = (&promised, &output, &declaration.query) {
+        contract::check(promised, list, output, query.span, &name.to_string(), diagnostics);
+    }
+    // Readers of a slice in error are checked against what its contract says, if there is one.
+    let mut columns: Vec<Column> = match (&output, &promised) {
+        (Some(output), _) => output.iter().map(|column| from_output(column, promised.as_ref().map(|(_, list)| list.as_slice()))).collect(),
+        (None, Some((_, promised))) => promised.clone(),
+        (None, None) => Vec::new(),
+    };
+    let poisoned: BTreeSet<String> = match &output {
+        Some(output) => output.iter().filter(|column| column.poisoned).map(|column| column.name.clone()).collect(),
+        None => BTreeSet::new(),
+    };
+    let clause = |list: &Option<NameList>, clause: &str, diagnostics: &mut Vec<Diagnostic>| match list {
+        Some(list) if !columns.is_empty() => {
+            let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            contract::column_names(list, clause, &format!("the slice `{name}`"), &known, diagnostics)
+        }
+        Some(_) | None => Vec::new(),
+    };
+    let key = clause(&syntax.key, "key", diagnostics);
+    let partition_by = clause(&syntax.partition_by, "partition by", diagnostics);
+    let sort_by = clause(&syntax.sort_by, "sort by", diagnostics);
+    for (list, names) in [(&syntax.key, &key), (&syntax.sort_by, &sort_by), (&syntax.partition_by, &partition_by)] {
+        unsortable(list, names, &columns, diagnostics);
+    }
+    for column in &mut columns {
+        if key.contains(&column.name) {
+            column.nullable = false;
+        }
+    }
+    let relation_schema = super::schema_of(&columns);
+    let usable = !columns.is_empty();
+    let checks = checks(declaration, known, &relation_schema, usable, &poisoned, text, diagnostics);
+    let errors = diagnostics[before..].iter().any(Diagnostic::is_error);
+    let inputs_valid = plan.is_some();
+    let valid = !errors && inputs_valid && !syntax.broken;
+    let slice = Slice {
+        name: name.clone(),
+        file: declaration.file,
+        name_span: syntax.name.span,
+        query_span: syntax.query.map(|query| query.span),
+        public: syntax.public,
+        is_virtual: syntax.is_virtual,
+        doc: syntax.doc.as_ref().map(|doc| doc.text.clone()),
+        columns,
+        key,
+        partition_by,
+        sort_by,
+        checks,
+        stale_after_seconds: syntax.stale_limit.map(|limit| limit.seconds),
+        reads: declaration.reads.clone(),
+        normalized: declaration.query.as_ref().map(|query| query.normalized.clone()).unwrap_or_default(),
+        plan: plan.clone(),
+        valid,
+    };
+    let view = if syntax.is_virtual { plan } else { None };
+    let relation =
+        (usable && !syntax.broken && (!syntax.is_virtual || view.is_some())).then(|| Relation { name: name.clone(), schema: relation_schema, view });
+    (slice, Known { relation, poisoned })
+}
+
+/// The catalog of a query's inputs; `None` where one isn't known, so that nothing can be said of the query.
+fn inputs(reads: &[Read], unresolved: bool, known: &BTreeMap<RelationName, Known>) -> Option<(Catalog, BTreeSet<String>)> {
+    if unresolved {
+        return None;
+    }
+    let mut catalog = Catalog::default();
+    let mut poisoned = BTreeSet::new();
+    for read in reads {
+        let input = known.get(&read.of)?;
+        catalog.insert(read.key.clone(), input.relation.clone()?);
+        poisoned.extend(input.poisoned.iter().cloned());
+    }
+    Some((catalog, poisoned))
+}
+
+fn from_output(column: &OutputColumn, promised: Option<&[Column]>) -> Column {
+    let promised = promised.and_then(|promised| promised.iter().find(|other| other.name == column.name));
+    Column {
+        name: column.name.clone(),
+        data_type: column.data_type.clone(),
+        // A promise of not-null is verified before publishing, so readers may rely on it.
+        nullable: column.nullable && promised.is_none_or(|promised| promised.nullable),
+        doc: promised.and_then(|promised| promised.doc.clone()),
+        span: column.span.or(promised.and_then(|promised| promised.span)),
+    }
+}
+
+fn checks(
+    declaration: &SliceDeclaration,
+    known: &BTreeMap<RelationName, Known>,
+    schema: &sql::SchemaRef,
+    usable: bool,
+    poisoned: &BTreeSet<String>,
+    text: &SourceText,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Check> {
+    let own = Relation { name: declaration.name.clone(), schema: Arc::clone(schema), view: None };
+    let plan = |check: &crate::resolve::Check, diagnostics: &mut Vec<Diagnostic>| {
+        let predicate = check.predicate.as_ref().filter(|_| usable)?;
+        // A predicate may name its own slice too, by either of its names.
+        let others: Vec<Read> = check.reads.iter().filter(|read| read.of != declaration.name).cloned().collect();
+        let (mut catalog, other_poisoned) = inputs(&others, check.unresolved, known)?;
+        for read in check.reads.iter().filter(|read| read.of == declaration.name) {
+            catalog.insert(read.key.clone(), own.clone());
+        }
+        catalog.insert(declaration.name.to_string(), own.clone());
+        let poisoned = poisoned.union(&other_poisoned).cloned().collect();
+        let planned = sql::plan_predicate(predicate, &catalog, text, &poisoned);
+        diagnostics.extend(planned.diagnostics);
+        planned.plan.map(Arc::new)
+    };
+    let check = |check: &crate::resolve::Check, diagnostics: &mut Vec<Diagnostic>| Check {
+        name: check.name.clone(),
+        span: check.span,
+        normalized: check.predicate.as_ref().map(|predicate| predicate.normalized().to_owned()).unwrap_or_default(),
+        reads: check.reads.clone(),
+        violations: plan(check, diagnostics),
+    };
+    declaration.checks.iter().map(|declared| check(declared, diagnostics)).collect()
+}
+
+fn untyped_columns(output: &[OutputColumn], query: crate::text::Span, diagnostics: &mut Vec<Diagnostic>) {
+    for column in output.iter().filter(|column| !column.poisoned && column.data_type == DataType::Null) {
+        diagnostics.push(
+            Diagnostic::error(Code::TypeMismatch, format!("the column `{}` is always null, so its type isn't known", column.name))
+                .at(column.span.unwrap_or(query), "no type")
+                .with_help(format!("say it: `cast(null as text) as {}`", column.name)),
+        );
+    }
+}
+
+fn duplicate_columns(output: &[OutputColumn], query: crate::text::Span, diagnostics: &mut Vec<Diagnostic>) {
+    for (index, column) in output.iter().enumerate() {
+        let Some(first) = output[..index].iter().find(|other| other.name == column.name) else { continue };
+        let message = format!("two columns of this query are called `{}`", column.name);
+        let mut diagnostic = Diagnostic::error(Code::DuplicateColumn, message).at(column.span.unwrap_or(query), "the same name again");
+        if let Some(span) = first.span {
+            diagnostic = diagnostic.with_label(span, "first here");
+        }
+        diagnostics.push(diagnostic.with_help(format!("name one of them otherwise: `… as other_{}`", column.name)));
+    }
+}
+
+fn unsortable(list: &Option<NameList>, names: &[String], columns: &[Column], diagnostics: &mut Vec<Diagnostic>) {
+    let Some(list) = list else { return };
+    for name in names {
+        let Some(column) = columns.iter().find(|column| &column.name == name) else { continue };
+        if column.data_type != DataType::Null && !is_sortable(&column.data_type) {
+            let span = list.names.iter().find(|other| &other.text == name).map_or(list.span, |other| other.span);
+            diagnostics.push(
+                Diagnostic::error(Code::Unsupported, format!("values of type {} have no order", display_type(&column.data_type)))
+                    .at(span, "can't be used here"),
+            );
+        }
+    }
+}

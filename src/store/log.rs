@@ -1,0 +1,107 @@
+//! Numbered, create-only logs: `<folder>/00000000000000000001.json`, …2, …3. The last record is the head.
+
+use super::{Store, StoreError};
+use crate::manifest::{self, digest};
+use datafusion::object_store::path::Path;
+use futures::TryStreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// A record with its number in its log and the digest of its bytes, which its child carries.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Numbered<T> {
+    pub number: u64,
+    pub blake3: String,
+    pub record: T,
+}
+
+/// How often a writer tries the next number when others take it first.
+const ATTEMPTS: u32 = 20;
+
+impl Store {
+    /// The numbers of a log's records, in order.
+    pub(super) async fn numbers(&self, folder: &Path) -> Result<Vec<u64>, StoreError> {
+        let list = self.objects.list(Some(folder));
+        let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
+        let mut numbers: Vec<u64> = metas.iter().filter_map(|meta| number(&meta.location)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The last number of every log below a folder, by the log's folder.
+    pub(super) async fn last_numbers(&self, folder: &Path) -> Result<BTreeMap<String, u64>, StoreError> {
+        let list = self.objects.list(Some(folder));
+        let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for meta in metas {
+            let (Some(number), Some((log, _))) = (number(&meta.location), meta.location.as_ref().rsplit_once('/')) else {
+                continue;
+            };
+            let entry = last.entry(log.to_owned()).or_default();
+            *entry = number.max(*entry);
+        }
+        Ok(last)
+    }
+
+    pub(super) async fn record<T: DeserializeOwned>(&self, folder: &Path, number: u64) -> Result<Option<Numbered<T>>, StoreError> {
+        let path = record_path(folder, number);
+        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
+        let record = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
+        Ok(Some(Numbered { number, blake3: digest(&bytes), record }))
+    }
+
+    pub(super) async fn head<T: DeserializeOwned>(&self, folder: &Path) -> Result<Option<Numbered<T>>, StoreError> {
+        match self.numbers(folder).await?.last() {
+            Some(number) => self.record(folder, *number).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Appends a record behind `parent`. `make` gets the number and the parent's digest. Where another writer took the
+    /// number first, `rebase` says whether to go on behind their record.
+    ///
+    /// A put whose answer was lost may have landed: `is_mine` knows the own record again by its id.
+    pub(super) async fn append<T: Serialize + DeserializeOwned + Clone>(
+        &self,
+        folder: &Path,
+        mut parent: Option<Numbered<T>>,
+        make: impl Fn(u64, Option<String>) -> T,
+        is_mine: impl Fn(&T) -> bool,
+        rebase: impl Fn(&T) -> bool,
+        name: &str,
+    ) -> Result<Numbered<T>, StoreError> {
+        let mut number = 1;
+        for attempt in 0..ATTEMPTS {
+            number = parent.as_ref().map_or(0, |parent| parent.number) + 1;
+            let record = make(number, parent.as_ref().map(|parent| parent.blake3.clone()));
+            let bytes = manifest::write(&record);
+            let path = record_path(folder, number);
+            let outcome = self.create(&path, bytes.clone()).await;
+            if outcome.is_ok() {
+                return Ok(Numbered { number, blake3: digest(&bytes), record });
+            }
+            match self.record::<T>(folder, number).await? {
+                Some(found) if is_mine(&found.record) => return Ok(found),
+                Some(found) if rebase(&found.record) => parent = Some(found),
+                Some(found) => return Err(StoreError::Conflict { name: name.to_owned(), version: found.number }),
+                // Nothing landed: an error of the store itself, or a conditional put that failed for no visible reason.
+                None if matches!(outcome, Err(StoreError::Exists { .. })) => {}
+                None => return outcome.map(|()| Numbered { number, blake3: digest(&bytes), record }),
+            }
+            let longest = 50u64.saturating_mul(1 << attempt.min(6));
+            // Full jitter from the id's random bits keeps writers from meeting again and again.
+            let jitter = uuid::Uuid::now_v7().as_u128() as u64 % longest.max(1);
+            tokio::time::sleep(std::time::Duration::from_millis(jitter)).await;
+        }
+        Err(StoreError::Conflict { name: name.to_owned(), version: number })
+    }
+}
+
+fn record_path(folder: &Path, number: u64) -> Path {
+    folder.clone().join(format!("{number:020}.json"))
+}
+
+fn number(path: &Path) -> Option<u64> {
+    path.filename()?.strip_suffix(".json")?.parse().ok()
+}

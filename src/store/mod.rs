@@ -1,0 +1,107 @@
+//! Objects ↔ records: where frozen sources are recorded and slices live.
+//!
+//! ```text
+//! store.json                                      format and identity of the store
+//! sources/<domain>/<source>/log/<number>.json     source versions
+//! sources/<domain>/<source>/data/<id>.parquet     text files, converted
+//! slices/<domain>/<slice>/builds/<id>/…           data files and build.json of one build
+//! slices/<domain>/<slice>/keys/<key>.json         build key → build
+//! heads/<env>/<domain>/<slice>/<number>.json      commits: the last one is what readers see
+//! ```
+//!
+//! Everything but `store.json` is written once and never changed. A log's next number is created with a conditional put,
+//! which is the one primitive that every backend has: exactly one writer wins a number, and until then nothing of a build
+//! can be seen. A build that is interrupted leaves at most files that no record names. object_store is opened nowhere else.
+
+mod error;
+mod location;
+mod log;
+mod sources;
+mod slices;
+
+pub use error::StoreError;
+pub use location::{Location, Objects, open_objects};
+pub use log::Numbered;
+
+use crate::manifest::FORMAT;
+use bytes::Bytes;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// An open store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    /// What people call it in messages: a path or a URL without secrets.
+    shown: String,
+    environment: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    format: u32,
+    id: String,
+}
+
+impl Store {
+    /// Opens a store, making it where there is none yet. Refuses one of a format that this version doesn't know.
+    pub async fn open(location: &Location) -> Result<Store, StoreError> {
+        let Objects { store, shown } = open_objects(location)?;
+        let store = Store { objects: store, shown, environment: "main".to_owned() };
+        let path = Path::from("store.json");
+        let bytes = match store.read(&path).await? {
+            Some(bytes) => bytes,
+            None => {
+                let identity = Identity { format: FORMAT, id: new_id() };
+                let bytes = crate::manifest::write(&identity);
+                match store.create(&path, bytes.clone()).await {
+                    Ok(()) => Bytes::from(bytes),
+                    // Somebody else made it at the same time: theirs counts.
+                    Err(StoreError::Exists { .. }) => store.read(&path).await?.unwrap_or_default(),
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        crate::manifest::read::<Identity>(&bytes).map_err(|e| StoreError::record(&path, e))?;
+        Ok(store)
+    }
+
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The objects themselves, for reading and writing data files.
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects)
+    }
+
+    /// An object's bytes; `None` where there is none.
+    async fn read(&self, path: &Path) -> Result<Option<Bytes>, StoreError> {
+        match self.objects.get(path).await {
+            Ok(result) => result.bytes().await.map(Some).map_err(|e| self.failed("read", path, e)),
+            Err(datafusion::object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", path, error)),
+        }
+    }
+
+    /// Creates an object; [`StoreError::Exists`] where there is one already.
+    async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.objects.put_opts(path, PutPayload::from(bytes), options).await {
+            Ok(_) => Ok(()),
+            Err(datafusion::object_store::Error::AlreadyExists { .. }) => Err(StoreError::Exists { path: path.to_string() }),
+            Err(error) => Err(self.failed("write", path, error)),
+        }
+    }
+
+    fn failed(&self, action: &'static str, path: &Path, error: datafusion::object_store::Error) -> StoreError {
+        StoreError::Io { action, store: self.shown.clone(), path: path.to_string(), cause: error::cause(&error) }
+    }
+}
+
+/// A new unique id that sorts by time (UUID version 7).
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
