@@ -15,3 +15,5 @@ pub mod semantic;
 pub mod manifest;
 pub mod content;
 pub mod store;
+pub mod exec;
+pub mod freeze;

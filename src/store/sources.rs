@@ -3,6 +3,7 @@
 use super::{Numbered, Store, StoreError};
 use crate::manifest::SourceVersion;
 use crate::name::RelationName;
+use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
 
 impl Store {
@@ -26,6 +27,13 @@ impl Store {
         let make = |number: u64, parent: Option<String>| SourceVersion { version: number, parent, ..version.clone() };
         let is_mine = |record: &SourceVersion| record.id == version.id;
         self.append(&log_folder(source), parent, make, is_mine, |_| false, &source.to_string()).await
+    }
+
+    /// Removes data files that no record names. What can't be removed stays: nothing refers to it.
+    pub async fn discard_data(&self, paths: &[String]) {
+        for path in paths {
+            let _ = self.objects.delete(&Path::from(path.as_str())).await;
+        }
     }
 
     /// Where a converted text file goes.

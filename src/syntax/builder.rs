@@ -1,7 +1,7 @@
 //! pest's pairs → syntax tree.
 
 use super::ast::*;
-use super::{Rule, docs, table};
+use super::{Rule, docs, recovery, table};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{FileId, Span};
 use pest::iterators::{Pair, Pairs};
@@ -40,8 +40,12 @@ impl<'t> Builder<'t> {
     pub fn span(&self, pair: &Pair<Rule>) -> Span {
         let span = pair.as_span();
         let clamp = |offset: usize| (self.base + offset).min(self.text.len());
-        // pest's spans of rules that end in an optional part may include blanks that were skipped in vain.
-        let trimmed = span.as_str().trim_end().len();
+        // pest's spans of rules that end in an optional part may include blanks and comments that were skipped in vain.
+        let trimmed = match pair.as_rule() {
+            Rule::query | Rule::predicate | Rule::table => span.as_str().trim_end().len(),
+            Rule::domain | Rule::source | Rule::slice | Rule::test => span.as_str().trim_end().len(),
+            _ => recovery::significant_length(span.as_str()),
+        };
         Span::new(self.file, clamp(span.start()), clamp(span.start() + trimmed))
     }
 
@@ -260,7 +264,8 @@ impl<'t> Builder<'t> {
             match part.as_rule() {
                 Rule::identifier => column_name = Some(self.name(&part)),
                 Rule::data_type => {
-                    data_type = Some(Text { value: part.as_str().trim_end().to_owned(), span: self.span(&part) });
+                    let span = self.span(&part);
+                    data_type = Some(Text { value: part.as_str()[..span.len()].to_owned(), span });
                 }
                 Rule::not_null => not_null = Some(self.span(&part)),
                 _ => {}

@@ -8,7 +8,7 @@ pub mod ast;
 mod builder;
 mod docs;
 mod expected;
-// pub mod format;
+pub mod format;
 mod recovery;
 mod table;
 
@@ -38,7 +38,13 @@ pub fn parse(id: FileId, text: &str) -> Parse {
             let file = pairs.next().expect("a parsed rule has one pair");
             builder.at(0).declarations(file.into_inner())
         }
-        Err(_) => recovery::recover(&mut builder),
+        Err(error) => {
+            let declarations = recovery::recover(&mut builder);
+            if !builder.has_errors() {
+                recovery::report_whole(&mut builder, &error);
+            }
+            declarations
+        }
     };
     Parse { file: ast::File { id, declarations }, diagnostics: builder.into_diagnostics() }
 }

@@ -34,6 +34,37 @@ pub fn recover(builder: &mut Builder) -> Vec<Declaration> {
     declarations
 }
 
+/// Reports a file that the grammar refuses though each of its declarations is fine.
+pub fn report_whole(builder: &mut Builder, error: &pest::error::Error<Rule>) {
+    let text = builder.text;
+    let diagnostic = match unclosed(text) {
+        Some(unclosed) => {
+            let span = Span::new(builder.file, unclosed.offset, unclosed.offset + unclosed.length);
+            Diagnostic::error(Code::UnterminatedText, "what begins here is never closed").at(span, "opened here")
+        }
+        None => {
+            let expectation = expectation(error);
+            unexpected(builder, 0, text, expectation.offset, &expectation.symbols)
+        }
+    };
+    builder.report(diagnostic);
+}
+
+/// The length of a text without the blanks and comments at its end.
+pub fn significant_length(text: &str) -> usize {
+    let (mut at, mut end) = (0, 0);
+    while at < text.len() {
+        let next = skip_blanks(text, at);
+        if next > at {
+            at = next;
+            continue;
+        }
+        at = lexeme_end(text, at);
+        end = at;
+    }
+    end
+}
+
 struct Chunk {
     start: usize,
     end: usize,

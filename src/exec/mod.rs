@@ -1,0 +1,12 @@
+//! Running DataFusion plans over recorded files: memory bounded, spilling, and blind to everything but the project's own
+//! objects.
+//!
+//! `freeze`, `build` and `serve` all read through here, so that a slice is built, checked and queried by one way of reading.
+
+mod files;
+mod runtime;
+mod writer;
+
+pub use files::{FileSet, SetFile, build_files, files_table, source_files};
+pub use runtime::{Failure, Runtime, RuntimeOptions, Tables};
+pub use writer::ParquetFile;

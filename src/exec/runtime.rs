@@ -1,0 +1,147 @@
+//! The engine of a process: memory, spilling, and the object stores that plans may read.
+
+use crate::name::RelationName;
+use crate::sql::{LogicalPlan, relation_of, session_config};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::{TableProvider, provider_as_source};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::TableScan;
+use datafusion::object_store::ObjectStore;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use url::Url;
+
+/// Bounds of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeOptions {
+    /// Bytes that all running queries may hold together before they spill to disk.
+    pub memory: u64,
+}
+
+/// The tables behind the relations of a plan.
+pub type Tables = BTreeMap<RelationName, Arc<dyn TableProvider>>;
+
+/// Why a plan didn't run to its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Failure {
+    OutOfMemory(String),
+    Query(String),
+}
+
+/// Runs plans. Cheap to clone; all clones share memory and stores.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    environment: Arc<RuntimeEnv>,
+    stores: Arc<Stores>,
+}
+
+impl Runtime {
+    pub fn new(options: RuntimeOptions) -> Result<Runtime, Failure> {
+        let stores = Arc::new(Stores::default());
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(usize::try_from(options.memory).unwrap_or(usize::MAX))))
+            .with_object_store_registry(Arc::clone(&stores) as Arc<dyn ObjectStoreRegistry>)
+            .build_arc()
+            .map_err(|e| Failure::from(&e))?;
+        Ok(Runtime { environment, stores })
+    }
+
+    /// Lets plans read an object store under a URL such as `pie://store`.
+    pub fn register(&self, url: &str, store: Arc<dyn ObjectStore>) {
+        if let Ok(url) = Url::parse(url) {
+            self.stores.register_store(&url, store);
+        }
+    }
+
+    /// The physical plan of an analysed plan over tables. `spill_joins` takes joins that can spill instead of hash joins.
+    pub async fn physical_plan(&self, plan: &LogicalPlan, tables: &Tables, spill_joins: bool) -> Result<(Arc<dyn ExecutionPlan>, SessionState), Failure> {
+        let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
+        let state = self.session(spill_joins);
+        let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
+        let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(|e| Failure::from(&e))?;
+        Ok((physical, state))
+    }
+
+    /// Runs an analysed plan; dropping the stream stops it.
+    pub async fn stream(&self, plan: &LogicalPlan, tables: &Tables, spill_joins: bool) -> Result<SendableRecordBatchStream, Failure> {
+        let (physical, state) = self.physical_plan(plan, tables, spill_joins).await?;
+        execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
+    }
+
+    fn session(&self, spill_joins: bool) -> SessionState {
+        let mut config = session_config();
+        config.options_mut().optimizer.prefer_hash_join = !spill_joins;
+        SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&self.environment))
+            .with_default_features()
+            .build()
+    }
+}
+
+impl From<&DataFusionError> for Failure {
+    fn from(error: &DataFusionError) -> Failure {
+        let root = error.find_root();
+        let text = crate::sql::error_text(root);
+        match root {
+            DataFusionError::ResourcesExhausted(_) => Failure::OutOfMemory(text),
+            _ => Failure::Query(text),
+        }
+    }
+}
+
+/// Puts the tables in where the plan names relations, in subqueries too.
+fn bind(plan: &LogicalPlan, tables: &Tables) -> Result<LogicalPlan> {
+    let bound = plan.clone().transform_up_with_subqueries(|node| match node {
+        LogicalPlan::TableScan(scan) => {
+            let Some(name) = relation_of(&scan.source) else { return Ok(Transformed::no(LogicalPlan::TableScan(scan))) };
+            let Some(table) = tables.get(name) else {
+                return Err(DataFusionError::Execution(format!("`{name}` has no data")));
+            };
+            let source = provider_as_source(Arc::clone(table));
+            Ok(Transformed::new(LogicalPlan::TableScan(TableScan { source, ..scan }), true, TreeNodeRecursion::Continue))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(bound.data)
+}
+
+/// Only what was registered can be read: no `file://`, no discovery.
+#[derive(Default, Debug)]
+struct Stores {
+    by_url: RwLock<BTreeMap<String, Arc<dyn ObjectStore>>>,
+}
+
+impl Stores {
+    fn key(url: &Url) -> String {
+        format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
+    }
+}
+
+impl ObjectStoreRegistry for Stores {
+    fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        let mut stores = self.by_url.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        stores.insert(Stores::key(url), store)
+    }
+
+    fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
+        let stores = self.by_url.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        stores
+            .get(&Stores::key(url))
+            .cloned()
+            .ok_or_else(|| DataFusionError::Execution(format!("`{}` is no store of this project", Stores::key(url))))
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::OutOfMemory(text) | Failure::Query(text) => f.write_str(text),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Raw files where they can be read: local ones as they are, those of an object store in a temporary copy.
+
+use super::FreezeError;
+use crate::store::{Location, Objects, StoreError, open_objects};
+use datafusion::object_store::path::Path as ObjectPath;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt};
+use futures::TryStreamExt;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where raw files lie: the sources' root for paths, object stores for URLs.
+#[derive(Clone, Debug)]
+pub struct RawStores {
+    root: PathBuf,
+}
+
+/// The store of one source's raw files.
+#[derive(Clone, Debug)]
+pub struct RawStore {
+    pub objects: Arc<dyn ObjectStore>,
+    /// The URL under which plans read it.
+    pub url: String,
+    /// The folder on this machine, for a local store.
+    folder: Option<PathBuf>,
+}
+
+/// A file that can be opened; a temporary copy is removed with it.
+#[derive(Debug)]
+pub struct LocalFile {
+    pub path: PathBuf,
+    temporary: bool,
+}
+
+impl RawStores {
+    pub fn new(root: PathBuf) -> RawStores {
+        RawStores { root }
+    }
+
+    /// Opens the store of a template's base (empty for paths). Absolute paths are read from the machine's root.
+    pub fn open(&self, base: &str, absolute: bool) -> Result<RawStore, StoreError> {
+        if !base.is_empty() {
+            let Objects { store, .. } = open_objects(&Location::Url(base.to_owned()))?;
+            return Ok(RawStore { objects: store, url: base.to_owned(), folder: None });
+        }
+        let folder = if absolute { PathBuf::from("/") } else { self.root.clone() };
+        let url = if absolute { "pie://machine" } else { "pie://raw" };
+        let Objects { store, .. } = open_objects(&Location::Folder(folder.clone()))?;
+        Ok(RawStore { objects: store, url: url.to_owned(), folder: Some(folder) })
+    }
+}
+
+impl RawStore {
+    /// Makes a file readable on this machine.
+    pub async fn fetch(&self, path: &ObjectPath) -> Result<LocalFile, FreezeError> {
+        let unreadable = |cause: String| FreezeError::Unreadable { file: path.to_string(), cause };
+        if let Some(folder) = &self.folder {
+            return Ok(LocalFile { path: folder.join(path.to_string()), temporary: false });
+        }
+        let target = std::env::temp_dir().join(format!("pie-{}", crate::store::new_id()));
+        let local = LocalFile { path: target, temporary: true };
+        let mut file = std::fs::File::create(&local.path).map_err(|e| unreadable(e.to_string()))?;
+        let result = self.objects.get(path).await.map_err(|e| unreadable(e.to_string()))?;
+        let mut stream = result.into_stream();
+        while let Some(bytes) = stream.try_next().await.map_err(|e| unreadable(e.to_string()))? {
+            file.write_all(&bytes).map_err(|e| unreadable(e.to_string()))?;
+        }
+        Ok(local)
+    }
+}
+
+impl LocalFile {
+    /// BLAKE3 of the bytes, in hex.
+    pub fn digest(&self) -> std::io::Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(std::fs::File::open(&self.path)?)?;
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    /// The bytes as text, unpacked where the name ends in `.gz`.
+    pub fn open_text(&self, name: &str) -> std::io::Result<Box<dyn Read + Send>> {
+        let file = std::fs::File::open(&self.path)?;
+        Ok(if name.to_lowercase().ends_with(".gz") {
+            Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file)))
+        } else {
+            Box::new(file)
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for LocalFile {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
