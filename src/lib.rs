@@ -17,3 +17,6 @@ pub mod content;
 pub mod store;
 pub mod exec;
 pub mod freeze;
+pub mod incremental;
+pub mod plan;
+pub mod build;

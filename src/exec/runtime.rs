@@ -10,8 +10,10 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
-use datafusion::object_store::ObjectStore;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
+use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use url::Url;
@@ -71,6 +73,42 @@ impl Runtime {
     pub async fn stream(&self, plan: &LogicalPlan, tables: &Tables, spill_joins: bool) -> Result<SendableRecordBatchStream, Failure> {
         let (physical, state) = self.physical_plan(plan, tables, spill_joins).await?;
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
+    }
+
+    /// Reads a whole table.
+    pub async fn scan(&self, table: Arc<dyn TableProvider>) -> Result<SendableRecordBatchStream, Failure> {
+        let state = self.session(false);
+        let physical = table.scan(&state, None, &[], None).await.map_err(|e| Failure::from(&e))?;
+        execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
+    }
+
+    /// Size and tag of an object, as freezing records them; `None` where it is gone.
+    pub async fn head(&self, store: &str, path: &str) -> Result<Option<(u64, String)>, String> {
+        let objects = self.objects(store)?;
+        match objects.head(&Path::from(path)).await {
+            Ok(meta) => {
+                let modified = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+                Ok(Some((meta.size, format!("{}/{modified}", meta.e_tag.unwrap_or_default()))))
+            }
+            Err(datafusion::object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// BLAKE3 of an object's bytes, in hex.
+    pub async fn digest(&self, store: &str, path: &str) -> Result<String, String> {
+        let result = self.objects(store)?.get(&Path::from(path)).await.map_err(|e| e.to_string())?;
+        let mut stream = result.into_stream();
+        let mut hasher = blake3::Hasher::new();
+        while let Some(bytes) = stream.try_next().await.map_err(|e| e.to_string())? {
+            hasher.update(&bytes);
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    fn objects(&self, store: &str) -> Result<Arc<dyn ObjectStore>, String> {
+        let url = Url::parse(store).map_err(|e| e.to_string())?;
+        self.stores.get_store(&url).map_err(|e| e.to_string())
     }
 
     fn session(&self, spill_joins: bool) -> SessionState {

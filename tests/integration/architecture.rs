@@ -86,7 +86,8 @@ fn allowed(table: &[Row]) -> BTreeMap<String, BTreeSet<String>> {
         };
         let below: Vec<&String> = listed.difference(&above).collect();
         assert!(below.is_empty(), "the row of `{}` lists {below:?}, not in a row above it", row.name);
-        let mut open: BTreeSet<String> = OPEN.iter().map(|name| name.to_string()).filter(|name| above.contains(name)).collect();
+        let mut open: BTreeSet<String> =
+            OPEN.iter().map(|name| name.to_string()).filter(|name| above.contains(name)).collect();
         open.extend(listed.iter().flat_map(|name| allowed[name].iter().cloned()));
         open.extend(listed);
         allowed.insert(row.name.clone(), open);
@@ -213,5 +214,8 @@ fn paths_are_found_however_they_are_written() {
     let found: Vec<(usize, String)> = heads(code, "crate::");
     let names: Vec<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c", "f", "g"]);
-    assert_eq!(mentions("use pest::Parser;\nx(pest::a, crate::pest::b, pest_derive::C);\nuse pest;", "pest"), [1, 2, 3]);
+    assert_eq!(
+        mentions("use pest::Parser;\nx(pest::a, crate::pest::b, pest_derive::C);\nuse pest;", "pest"),
+        [1, 2, 3]
+    );
 }

@@ -48,7 +48,8 @@ public slice orders.reader { select revenue from orders.brokn }
 public slice orders.open { key (day
 ";
 
-const LINES: &str = "order_id,day,shop,amount\n1,2026-03-01,north,20.00\n2,2026-03-01,south,5.00\n3,2026-03-02,north,\n";
+const LINES: &str =
+    "order_id,day,shop,amount\n1,2026-03-01,north,20.00\n2,2026-03-01,south,5.00\n3,2026-03-02,north,\n";
 const MORE_LINES: &str = "order_id,day,shop,amount\n4,2026-03-02,south,7.50\n";
 const SHOPS: &str = "shop,city\nnorth,Oslo\nsouth,Rome\n";
 
@@ -119,7 +120,9 @@ fn shop() -> TempDir {
 fn write(folder: &TempDir, path: &str, text: &str) {
     let path = folder.path().join(path);
     let parent = path.parent().expect("the path lies in the folder");
-    std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&path, text)).expect("a temporary folder can be written");
+    std::fs::create_dir_all(parent)
+        .and_then(|()| std::fs::write(&path, text))
+        .expect("a temporary folder can be written");
 }
 
 fn succeeds(output: Output) {

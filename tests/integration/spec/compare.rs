@@ -39,7 +39,8 @@ fn trimmed<'a, 'l>(lines: &'a [&'l str]) -> &'a [&'l str] {
 
 /// The difference for a person: `-` is in the page only, `+` is what pie gave.
 pub fn diff(expected: &[&str], actual: &[&str]) -> String {
-    let joined = |lines: &[&str]| trimmed(lines).iter().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    let joined =
+        |lines: &[&str]| trimmed(lines).iter().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
     let (expected, actual) = (joined(expected), joined(actual));
     let mut text = String::new();
     for change in TextDiff::from_lines(&expected, &actual).iter_all_changes() {

@@ -158,7 +158,8 @@ fn path(text: &str) -> Result<String, String> {
 
 #[test]
 fn projects_begin_at_headings_with_fences() {
-    let text = "# A\n```pie\na\n```\n## B\n### C\n```csv x.csv\n1\n```\n```console\n$ pie check\n```\n## D\n```csv\n```\n";
+    let text =
+        "# A\n```pie\na\n```\n## B\n### C\n```csv x.csv\n1\n```\n```console\n$ pie check\n```\n## D\n```csv\n```\n";
     let page = parse("a.md", text.to_owned());
     let kinds: Vec<Vec<&Kind>> =
         page.projects.iter().map(|section| section.fences.iter().map(|fence| &fence.kind).collect()).collect();

@@ -28,7 +28,8 @@ pub fn write(body: &str) -> Result<Vec<u8>, Box<dyn Error>> {
         let texts: StringArray = rows.iter().map(|row| Some(row[index]).filter(|cell| !cell.is_empty())).collect();
         arrays.push(cast_with_options(&texts, data_type, &strict)?);
     }
-    let fields: Vec<Field> = columns.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect();
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, Arc::clone(&schema), None)?;
@@ -60,7 +61,9 @@ fn decimal(text: &str) -> Option<DataType> {
 
 #[test]
 fn a_table_becomes_a_parquet_file() {
-    let file = write("id bigint | price decimal(10, 2) | day date | at timestamp\n1 | 2.50 | 2026-03-01 | 2026-03-01 10:00:00\n2 ||| \n");
+    let file = write(
+        "id bigint | price decimal(10, 2) | day date | at timestamp\n1 | 2.50 | 2026-03-01 | 2026-03-01 10:00:00\n2 ||| \n",
+    );
     assert!(file.is_ok_and(|bytes| bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")));
     assert!(write("id bigint\nmany\n").is_err());
     assert!(write("id money\n1\n").is_err());

@@ -1,0 +1,61 @@
+//! What a build reads: each input pinned at one version, as a table of files.
+
+use super::BuildError;
+use crate::exec::{FileSet, Tables, files_table};
+use crate::incremental::InputContent;
+use crate::manifest::InputRecord;
+use crate::name::RelationName;
+use std::collections::BTreeMap;
+
+/// One pinned input.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub record: InputRecord,
+    pub content: InputContent,
+    pub files: FileSet,
+    /// Read at its last good version because a newer one failed.
+    pub stale: bool,
+    /// Raw files that are read in place, to be looked at once more before they are.
+    pub raw: Vec<crate::manifest::RawFile>,
+}
+
+/// The pinned inputs of a build, or why one has nothing to read.
+#[derive(Clone, Default, Debug)]
+pub struct Inputs {
+    pub known: BTreeMap<RelationName, Input>,
+    pub missing: BTreeMap<RelationName, String>,
+}
+
+impl Inputs {
+    /// The given relations as tables; an error names those that have nothing to read.
+    pub fn tables(&self, names: &[RelationName]) -> Result<Tables, BuildError> {
+        let lack = |name: &&RelationName| !self.known.contains_key(*name);
+        let missing: Vec<(RelationName, String)> = names
+            .iter()
+            .filter(lack)
+            .map(|name| (name.clone(), self.missing.get(name).cloned().unwrap_or_else(|| "was never built".to_owned())))
+            .collect();
+        if !missing.is_empty() {
+            return Err(BuildError::InputMissing { inputs: missing });
+        }
+        let table = |name: &RelationName| Some((name.clone(), files_table(self.known.get(name)?.files.clone())));
+        Ok(names.iter().filter_map(table).collect())
+    }
+
+    pub fn contents(&self, names: &[RelationName]) -> BTreeMap<RelationName, InputContent> {
+        names.iter().filter_map(|name| Some((name.clone(), self.known.get(name)?.content.clone()))).collect()
+    }
+
+    pub fn records(&self, names: &[RelationName]) -> Vec<InputRecord> {
+        names.iter().filter_map(|name| Some(self.known.get(name)?.record.clone())).collect()
+    }
+
+    pub fn stale_records(&self, names: &[RelationName]) -> Vec<InputRecord> {
+        let stale = names.iter().filter_map(|name| self.known.get(name)).filter(|input| input.stale);
+        stale.map(|input| input.record.clone()).collect()
+    }
+
+    pub fn rows(&self, names: &[RelationName]) -> u64 {
+        names.iter().filter_map(|name| self.known.get(name)).map(|input| input.files.rows).sum()
+    }
+}

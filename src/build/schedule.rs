@@ -1,0 +1,333 @@
+//! Which slice runs when: each as soon as what it reads is done, at most `jobs` at once.
+
+use super::slice::{Done, SliceBuild};
+use super::{BuildError, Input, Inputs};
+use crate::diagnostic::Diagnostic;
+use crate::exec::{Runtime, build_files};
+use crate::freeze::Stamp;
+use crate::incremental::{Action, Blocked, InputContent, StoreState};
+use crate::manifest::{BuildRecord, CommitKind, CommitRecord, FORMAT, InputRecord};
+use crate::name::RelationName;
+use crate::plan::{BuildPlan, SlicePlan};
+use crate::semantic::{SemanticModel, Slice};
+use crate::store::{Numbered, Store};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// What came of a slice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Outcome {
+    Built,
+    /// Was `maybe`, proved unnecessary.
+    CutOff,
+    Relabelled,
+    Reused,
+    Dropped,
+    Held,
+    Failed,
+    Skipped,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Built => "built",
+            Outcome::CutOff => "cut_off",
+            Outcome::Relabelled => "relabelled",
+            Outcome::Reused => "reused",
+            Outcome::Dropped => "dropped",
+            Outcome::Held => "held",
+            Outcome::Failed => "failed",
+            Outcome::Skipped => "skipped",
+        }
+    }
+}
+
+/// What came of one slice of a build.
+#[derive(Clone, Debug)]
+pub struct SliceReport {
+    pub plan: SlicePlan,
+    pub outcome: Outcome,
+    pub version: Option<u64>,
+    pub rows: Option<u64>,
+    /// Bytes that were written.
+    pub bytes: Option<u64>,
+    pub elapsed: Duration,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Inputs that were read at their last good version.
+    pub stale_inputs: Vec<InputRecord>,
+}
+
+/// What came of a build, in the order of its plan.
+#[derive(Clone, Default, Debug)]
+pub struct Report {
+    pub slices: Vec<SliceReport>,
+}
+
+/// Told of what goes on; called from several tasks.
+pub trait Progress: Sync {
+    fn started(&self, slice: &RelationName);
+    /// Rows read of all there are to read, rows and bytes written.
+    fn advance(&self, slice: &RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64);
+    fn finished(&self, report: &SliceReport);
+}
+
+/// Tells nobody.
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn started(&self, _: &RelationName) {}
+    fn advance(&self, _: &RelationName, _: u64, _: u64, _: u64, _: u64) {}
+    fn finished(&self, _: &SliceReport) {}
+}
+
+/// What executing a plan needs.
+pub struct Build<'a> {
+    pub model: &'a SemanticModel,
+    pub plan: &'a BuildPlan,
+    pub state: &'a StoreState,
+    pub store: &'a Store,
+    pub runtime: &'a Runtime,
+    pub stamp: &'a Stamp,
+    pub jobs: usize,
+    pub progress: &'a dyn Progress,
+    pub cancelled: &'a CancellationToken,
+    /// The frozen sources as inputs.
+    pub sources: BTreeMap<RelationName, Input>,
+    /// Heads with their digests, to commit behind.
+    pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
+}
+
+/// Executes a plan. Errors of slices are in their reports; the others go on.
+pub async fn execute(build: Build<'_>) -> Report {
+    let order: Vec<&SlicePlan> = build.plan.slices.iter().collect();
+    let planned: BTreeSet<&RelationName> = order.iter().map(|slice| slice.name()).collect();
+    let mut inputs = Inputs { known: build.sources.clone(), missing: BTreeMap::new() };
+    // Slices outside the plan are read as they are.
+    for (name, head) in &build.heads {
+        if !planned.contains(name) {
+            add_head(&build, name, &head.record, false, &mut inputs);
+        }
+    }
+    let mut waiting: Vec<&SlicePlan> = order.clone();
+    let mut reports: BTreeMap<RelationName, SliceReport> = BTreeMap::new();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut index = 0;
+        while index < waiting.len() {
+            let slice = waiting[index];
+            let ready = slice.after.iter().all(|before| reports.contains_key(before) || !planned.contains(before));
+            if !ready || running.len() >= build.jobs.max(1) {
+                index += 1;
+                continue;
+            }
+            waiting.remove(index);
+            let pinned = inputs.clone();
+            let build = &build;
+            running.push(async move { one(build, slice, pinned).await });
+        }
+        let Some((report, done)) = running.next().await else { break };
+        let name = report.plan.name().clone();
+        match done {
+            Some(done) => add_done(&build, &name, &done, &mut inputs),
+            None => {
+                // Readers go on with the last good version, if it has the columns that they were planned with.
+                let why = match report.outcome {
+                    Outcome::Failed => "failed",
+                    Outcome::Skipped => "was skipped",
+                    _ => "has no version",
+                };
+                inputs.missing.insert(name.clone(), format!("{why} and has no version to fall back on"));
+                if let Some(head) = build.heads.get(&name) {
+                    let stale = matches!(report.outcome, Outcome::Failed | Outcome::Skipped | Outcome::Held);
+                    add_head(&build, &name, &head.record, stale, &mut inputs);
+                }
+            }
+        }
+        build.progress.finished(&report);
+        reports.insert(name, report);
+    }
+    let slices = order.iter().filter_map(|slice| reports.remove(slice.name())).collect();
+    Report { slices }
+}
+
+async fn one(build: &Build<'_>, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, Option<Done>) {
+    let started = Instant::now();
+    let name = plan.name();
+    let head = build.heads.get(name);
+    let report = |outcome: Outcome, diagnostics: Vec<Diagnostic>| SliceReport {
+        plan: plan.clone(),
+        outcome,
+        version: head.map(|head| head.number),
+        rows: head.map(|head| head.record.rows),
+        bytes: None,
+        elapsed: started.elapsed(),
+        diagnostics,
+        stale_inputs: Vec::new(),
+    };
+    match plan.action() {
+        Action::Held => return (report(Outcome::Held, Vec::new()), None),
+        Action::Drop => return drop_slice(build, plan, report(Outcome::Dropped, Vec::new())).await,
+        Action::Build | Action::Maybe | Action::Relabel | Action::Reuse => {}
+    }
+    let Some(slice) = build.model.slices.get(name) else { return (report(Outcome::Skipped, Vec::new()), None) };
+    if build.cancelled.is_cancelled() {
+        return (report(Outcome::Skipped, vec![BuildError::Interrupted.diagnostic(slice)]), None);
+    }
+    if let Some(blocked) = &plan.change.blocked {
+        let (outcome, error) = match blocked {
+            Blocked::NotFrozen(source) => (Outcome::Skipped, Some(BuildError::NotFrozen(source.clone()))),
+            Blocked::DeclarationChanged(source) => (Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone()))),
+            Blocked::Invalid => (Outcome::Failed, None),
+        };
+        // What is wrong with an invalid slice was told when the project was checked.
+        let diagnostics = match error {
+            Some(error) => vec![error.diagnostic(slice)],
+            None => vec![invalid(build.model, slice)],
+        };
+        return (report(outcome, diagnostics), None);
+    }
+    build.progress.started(name);
+    let result = match raw_files_unchanged(build, slice, &inputs).await {
+        Ok(()) => slice_build(build, plan, slice).run(&inputs).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(done) => {
+            let finished = SliceReport {
+                outcome: done.outcome,
+                version: Some(done.commit.number),
+                rows: Some(done.commit.record.rows),
+                bytes: Some(done.written),
+                elapsed: started.elapsed(),
+                stale_inputs: done.commit.record.stale_inputs.clone(),
+                ..report(done.outcome, Vec::new())
+            };
+            (finished, Some(done))
+        }
+        Err(error) => {
+            let outcome = match &error {
+                BuildError::InputMissing { .. } | BuildError::Interrupted => Outcome::Skipped,
+                _ => Outcome::Failed,
+            };
+            (report(outcome, vec![error.diagnostic(slice)]), None)
+        }
+    }
+}
+
+fn slice_build<'a>(build: &'a Build<'_>, plan: &SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
+    SliceBuild {
+        model: build.model,
+        slice,
+        store: build.store,
+        runtime: build.runtime,
+        stamp: build.stamp,
+        progress: build.progress,
+        cancelled: build.cancelled,
+        head: build.heads.get(&slice.name).cloned(),
+        head_build: build.state.head_builds.get(&slice.name).cloned(),
+        was_maybe: plan.action() == Action::Maybe,
+    }
+}
+
+/// A slice without a plan of its own: in error itself, or reading one whose columns aren't known.
+fn invalid(model: &SemanticModel, slice: &Slice) -> Diagnostic {
+    let broken = model.graph.inputs(&slice.name).into_iter().filter(|input| {
+        model.slices.get(input).is_some_and(|slice| !slice.valid) || model.sources.get(input).is_some_and(|source| !source.valid)
+    });
+    let inputs: Vec<(RelationName, String)> = broken.map(|input| (input, "has errors".to_owned())).collect();
+    if inputs.is_empty() {
+        return Diagnostic::error(crate::diagnostic::Code::InvalidQuery, format!("`{}` has errors", slice.name))
+            .at(slice.name_span, "not built")
+            .with_help("run `pie check` to see them; the version before is still served");
+    }
+    BuildError::InputMissing { inputs }.diagnostic(slice)
+}
+
+/// Raw Parquet files are read in place, so they are looked at once more: a frozen file never changes unnoticed.
+async fn raw_files_unchanged(build: &Build<'_>, slice: &Slice, inputs: &Inputs) -> Result<(), BuildError> {
+    for name in build.model.stored_inputs(&slice.reads) {
+        let Some(input) = inputs.known.get(&name) else { continue };
+        for file in &input.raw {
+            let meta = build.runtime.head(&input.files.store_url, &file.path).await;
+            let tag = match meta {
+                Ok(Some((size, tag))) if size == file.size => tag,
+                Ok(Some(_)) => return Err(BuildError::RawChanged { source: name, file: file.path.clone() }),
+                Ok(None) => return Err(BuildError::RawVanished { source: name, file: file.path.clone() }),
+                Err(cause) => return Err(BuildError::Internal(cause)),
+            };
+            if tag != file.tag {
+                let digest = build.runtime.digest(&input.files.store_url, &file.path).await.map_err(BuildError::Internal)?;
+                if digest != file.blake3 {
+                    return Err(BuildError::RawChanged { source: name, file: file.path.clone() });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn drop_slice(build: &Build<'_>, plan: &SlicePlan, report: SliceReport) -> (SliceReport, Option<Done>) {
+    let name = plan.name();
+    let Some(head) = build.heads.get(name).cloned() else { return (report, None) };
+    let commit = CommitRecord {
+        format: FORMAT,
+        id: crate::store::new_id(),
+        kind: CommitKind::Drop,
+        build: None,
+        inputs: Vec::new(),
+        stale_inputs: Vec::new(),
+        rows: 0,
+        bytes: 0,
+        content: String::new(),
+        verified: String::new(),
+        created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        by: build.stamp.by.clone(),
+        reason: Some("no longer declared".to_owned()),
+        ..head.record.clone()
+    };
+    match build.store.commit(name, Some(head), commit).await {
+        Ok(commit) => (SliceReport { version: Some(commit.number), rows: None, ..report }, None),
+        Err(error) => (SliceReport { outcome: Outcome::Failed, diagnostics: vec![error.diagnostic()], ..report }, None),
+    }
+}
+
+fn add_done(build: &Build<'_>, name: &RelationName, done: &Done, inputs: &mut Inputs) {
+    if let Some(slice) = build.model.slices.get(name) {
+        insert(name, slice, &done.commit.record, &done.build, false, inputs);
+    }
+}
+
+/// Lets readers read a head's build, unless its columns aren't those that readers were planned with.
+fn add_head(build: &Build<'_>, name: &RelationName, head: &CommitRecord, stale: bool, inputs: &mut Inputs) {
+    let (Some(slice), Some(record)) = (build.model.slices.get(name), build.state.head_builds.get(name)) else { return };
+    let same = record.columns.len() == slice.columns.len()
+        && record.columns.iter().zip(&slice.columns).all(|(record, column)| {
+            record.name == column.name && record.data_type == column.data_type.to_string() && record.nullable == column.nullable
+        });
+    if same && head.build.is_some() {
+        insert(name, slice, head, record, stale, inputs);
+    } else if stale {
+        inputs.missing.insert(name.clone(), "failed, and its last good version has other columns".to_owned());
+    }
+}
+
+fn insert(name: &RelationName, slice: &Slice, commit: &CommitRecord, record: &BuildRecord, stale: bool, inputs: &mut Inputs) {
+    let Ok(files) = build_files(record) else { return };
+    let input = Input {
+        record: InputRecord {
+            name: name.to_string(),
+            kind: "slice".to_owned(),
+            version: commit.version,
+            content: commit.content.clone(),
+        },
+        content: InputContent::of_commit(commit, &slice.columns),
+        files,
+        stale,
+        raw: Vec::new(),
+    };
+    inputs.known.insert(name.clone(), input);
+}

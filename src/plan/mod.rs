@@ -1,0 +1,76 @@
+//! Changes → a build plan: the value that `pie plan` prints and `pie build` runs.
+
+mod explain;
+
+pub use explain::{bytes, columns_json, reason_json, to_json, to_text};
+
+use crate::incremental::{Action, Change, ChangeSet};
+use crate::name::RelationName;
+use crate::semantic::SemanticModel;
+use std::collections::BTreeMap;
+
+/// What a build would do, in the order in which it would.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct BuildPlan {
+    pub slices: Vec<SlicePlan>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct SlicePlan {
+    pub change: Change,
+    /// Columns of the result whose content may change, and those whose content stays.
+    pub changed_columns: Vec<String>,
+    pub unchanged_columns: Vec<String>,
+    /// Bytes of inputs that are read, and bytes that needn't be.
+    pub bytes_read: u64,
+    pub bytes_avoided: u64,
+    /// Slices that must be done first.
+    pub after: Vec<RelationName>,
+}
+
+impl SlicePlan {
+    pub fn name(&self) -> &RelationName {
+        &self.change.name
+    }
+
+    pub fn action(&self) -> Action {
+        self.change.action
+    }
+}
+
+/// Makes the plan of a set of changes.
+pub fn plan(model: &SemanticModel, changes: &ChangeSet) -> BuildPlan {
+    let slice_plan = |change: &Change| {
+        let columns = |name| model.columns(name).unwrap_or_default().iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let runs = matches!(change.action, Action::Build | Action::Maybe);
+        let (changed, unchanged) = if runs { (columns(&change.name), Vec::new()) } else { (Vec::new(), columns(&change.name)) };
+        let (read, avoided) = if runs { (change.input_bytes, 0) } else { (0, change.input_bytes) };
+        let inputs = model.graph.ancestors(&change.name);
+        let after = changes.changes.iter().map(|other| &other.name).filter(|other| inputs.contains(*other)).cloned().collect();
+        SlicePlan {
+            change: change.clone(),
+            changed_columns: changed,
+            unchanged_columns: unchanged,
+            bytes_read: read,
+            bytes_avoided: avoided,
+            after,
+        }
+    };
+    BuildPlan { slices: changes.changes.iter().map(slice_plan).collect() }
+}
+
+impl BuildPlan {
+    /// How many slices each action has.
+    pub fn counts(&self) -> BTreeMap<Action, usize> {
+        let mut counts = BTreeMap::new();
+        for slice in &self.slices {
+            *counts.entry(slice.action()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether there is anything to do.
+    pub fn is_clean(&self) -> bool {
+        self.slices.iter().all(|slice| matches!(slice.action(), Action::Reuse | Action::Held))
+    }
+}
