@@ -20,3 +20,6 @@ pub mod freeze;
 pub mod incremental;
 pub mod plan;
 pub mod build;
+pub mod serve;
+pub mod suite;
+pub mod workspace;

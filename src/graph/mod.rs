@@ -2,7 +2,10 @@
 
 mod cycle;
 pub mod draw;
+mod layers;
 mod layout;
+mod svg;
+mod text_formats;
 
 use crate::diagnostic::Diagnostic;
 use crate::name::RelationName;
