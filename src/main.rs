@@ -1,1 +1,5 @@
-fn main(){}
+//! `pie`: see [`icepie::cli`].
+
+fn main() -> std::process::ExitCode {
+    icepie::cli::main()
+}

@@ -14,6 +14,7 @@ use crate::store::{Numbered, Store};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +69,7 @@ pub struct Report {
 }
 
 /// Told of what goes on; called from several tasks.
-pub trait Progress: Sync {
+pub trait Progress: Send + Sync {
     fn started(&self, slice: &RelationName);
     /// Rows read of all there are to read, rows and bytes written.
     fn advance(&self, slice: &RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64);
@@ -85,16 +86,16 @@ impl Progress for Quiet {
 }
 
 /// What executing a plan needs.
-pub struct Build<'a> {
-    pub model: &'a SemanticModel,
-    pub plan: &'a BuildPlan,
-    pub state: &'a StoreState,
-    pub store: &'a Store,
-    pub runtime: &'a Runtime,
-    pub stamp: &'a Stamp,
+pub struct Build {
+    pub model: Arc<SemanticModel>,
+    pub plan: BuildPlan,
+    pub state: StoreState,
+    pub store: Store,
+    pub runtime: Runtime,
+    pub stamp: Stamp,
     pub jobs: usize,
-    pub progress: &'a dyn Progress,
-    pub cancelled: &'a CancellationToken,
+    pub progress: Arc<dyn Progress>,
+    pub cancelled: CancellationToken,
     /// The frozen sources as inputs.
     pub sources: BTreeMap<RelationName, Input>,
     /// Heads with their digests, to commit behind.
@@ -102,7 +103,10 @@ pub struct Build<'a> {
 }
 
 /// Executes a plan. Errors of slices are in their reports; the others go on.
-pub async fn execute(build: Build<'_>) -> Report {
+///
+/// Every slice is a task of its own, so that independent ones use different cores.
+pub async fn execute(build: Build) -> Report {
+    let build = Arc::new(build);
     let order: Vec<&SlicePlan> = build.plan.slices.iter().collect();
     let planned: BTreeSet<&RelationName> = order.iter().map(|slice| slice.name()).collect();
     let mut inputs = Inputs { known: build.sources.clone(), missing: BTreeMap::new() };
@@ -126,10 +130,12 @@ pub async fn execute(build: Build<'_>) -> Report {
             }
             waiting.remove(index);
             let pinned = inputs.clone();
-            let build = &build;
-            running.push(async move { one(build, slice, pinned).await });
+            let (build, slice) = (Arc::clone(&build), slice.clone());
+            running.push(tokio::spawn(async move { one(&build, &slice, pinned).await }));
         }
-        let Some((report, done)) = running.next().await else { break };
+        let Some(finished) = running.next().await else { break };
+        // A task ends in a panic only through a bug; it must not be lost.
+        let (report, done) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         let name = report.plan.name().clone();
         match done {
             Some(done) => add_done(&build, &name, &done, &mut inputs),
@@ -154,7 +160,7 @@ pub async fn execute(build: Build<'_>) -> Report {
     Report { slices }
 }
 
-async fn one(build: &Build<'_>, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, Option<Done>) {
+async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, Option<Done>) {
     let started = Instant::now();
     let name = plan.name();
     let head = build.heads.get(name);
@@ -186,7 +192,7 @@ async fn one(build: &Build<'_>, plan: &SlicePlan, inputs: Inputs) -> (SliceRepor
         // What is wrong with an invalid slice was told when the project was checked.
         let diagnostics = match error {
             Some(error) => vec![error.diagnostic(slice)],
-            None => vec![invalid(build.model, slice)],
+            None => vec![invalid(&build.model, slice)],
         };
         return (report(outcome, diagnostics), None);
     }
@@ -218,15 +224,15 @@ async fn one(build: &Build<'_>, plan: &SlicePlan, inputs: Inputs) -> (SliceRepor
     }
 }
 
-fn slice_build<'a>(build: &'a Build<'_>, plan: &SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
+fn slice_build<'a>(build: &'a Build, plan: &SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
     SliceBuild {
-        model: build.model,
+        model: &build.model,
         slice,
-        store: build.store,
-        runtime: build.runtime,
-        stamp: build.stamp,
-        progress: build.progress,
-        cancelled: build.cancelled,
+        store: &build.store,
+        runtime: &build.runtime,
+        stamp: &build.stamp,
+        progress: build.progress.as_ref(),
+        cancelled: &build.cancelled,
         head: build.heads.get(&slice.name).cloned(),
         head_build: build.state.head_builds.get(&slice.name).cloned(),
         was_maybe: plan.action() == Action::Maybe,
@@ -248,7 +254,7 @@ fn invalid(model: &SemanticModel, slice: &Slice) -> Diagnostic {
 }
 
 /// Raw Parquet files are read in place, so they are looked at once more: a frozen file never changes unnoticed.
-async fn raw_files_unchanged(build: &Build<'_>, slice: &Slice, inputs: &Inputs) -> Result<(), BuildError> {
+async fn raw_files_unchanged(build: &Build, slice: &Slice, inputs: &Inputs) -> Result<(), BuildError> {
     for name in build.model.stored_inputs(&slice.reads) {
         let Some(input) = inputs.known.get(&name) else { continue };
         for file in &input.raw {
@@ -270,7 +276,7 @@ async fn raw_files_unchanged(build: &Build<'_>, slice: &Slice, inputs: &Inputs) 
     Ok(())
 }
 
-async fn drop_slice(build: &Build<'_>, plan: &SlicePlan, report: SliceReport) -> (SliceReport, Option<Done>) {
+async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (SliceReport, Option<Done>) {
     let name = plan.name();
     let Some(head) = build.heads.get(name).cloned() else { return (report, None) };
     let commit = CommitRecord {
@@ -295,14 +301,14 @@ async fn drop_slice(build: &Build<'_>, plan: &SlicePlan, report: SliceReport) ->
     }
 }
 
-fn add_done(build: &Build<'_>, name: &RelationName, done: &Done, inputs: &mut Inputs) {
+fn add_done(build: &Build, name: &RelationName, done: &Done, inputs: &mut Inputs) {
     if let Some(slice) = build.model.slices.get(name) {
         insert(name, slice, &done.commit.record, &done.build, false, inputs);
     }
 }
 
 /// Lets readers read a head's build, unless its columns aren't those that readers were planned with.
-fn add_head(build: &Build<'_>, name: &RelationName, head: &CommitRecord, stale: bool, inputs: &mut Inputs) {
+fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, stale: bool, inputs: &mut Inputs) {
     let (Some(slice), Some(record)) = (build.model.slices.get(name), build.state.head_builds.get(name)) else { return };
     let same = record.columns.len() == slice.columns.len()
         && record.columns.iter().zip(&slice.columns).all(|(record, column)| {

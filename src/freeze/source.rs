@@ -16,6 +16,7 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::util::display::array_value_to_string;
+use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -116,8 +117,14 @@ pub async fn freeze(
     }
     let mut errors = Vec::new();
     let read_count = to_read.len();
-    for file in to_read {
-        match read_file(source, &raw, file, store).await {
+    let reads = futures::stream::iter(to_read).map(|file| {
+        let raw = &raw;
+        async move { (file, read_file(source, raw, file, store).await) }
+    });
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    let results: Vec<_> = reads.buffered(threads).collect().await;
+    for (file, result) in results {
+        match result {
             Ok(read) => {
                 kept.insert(file.path.clone(), read);
             }

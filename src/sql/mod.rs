@@ -26,5 +26,10 @@ pub use limits::QueryLimits;
 pub use parse::{ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query};
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, unnamed_columns};
 
+/// A plan as SQL again, as far as DataFusion's unparser goes.
+pub fn to_sql(plan: &LogicalPlan) -> Result<String, String> {
+    datafusion::sql::unparser::plan_to_sql(plan).map(|statement| format!("{statement:#}")).map_err(|e| error::plain(&e))
+}
+
 pub use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 pub use datafusion::logical_expr::LogicalPlan;

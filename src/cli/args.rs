@@ -1,0 +1,299 @@
+//! Arguments. The help of every verb has an example.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A declarative dataflow compiler: frozen sources, independent slices, minimal rebuilds.
+#[derive(Parser, Debug)]
+#[command(name = "pie", version, about, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "A first project:\n  pie init hello && cd hello && pie build --freeze && pie show orders_by_day")]
+pub struct Cli {
+    /// Run as if started in this folder
+    #[arg(short = 'C', global = true, default_value = ".", value_name = "DIR", hide_default_value = true)]
+    pub directory: PathBuf,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Init(InitArgs),
+    Check(CheckArgs),
+    Fmt(FmtArgs),
+    Freeze(FreezeArgs),
+    Plan(PlanArgs),
+    Build(BuildArgs),
+    Query(QueryArgs),
+    Show(ShowArgs),
+    Status(StatusArgs),
+    Log(LogArgs),
+    Test(TestArgs),
+    Graph(GraphArgs),
+    Explain(ExplainArgs),
+    Emit(EmitArgs),
+    Debug(DebugArgs),
+    Completions(CompletionsArgs),
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReportFormat {
+    Human,
+    Json,
+}
+
+/// Write a project that builds as it stands, or declare sources from existing files
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pie init hello\n  pie init shop --template ledgerx --size 64MB\n  pie init . --from raw        writes raw.pie from the files below raw/")]
+pub struct InitArgs {
+    /// The project's folder; made where it doesn't exist
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = TemplateName::Minimal, conflicts_with = "from")]
+    pub template: TemplateName,
+    /// How much raw data the template gets (ledgerx): 4MB, 1GB
+    #[arg(long, default_value = "4MB")]
+    pub size: String,
+    /// Declare the Parquet, CSV and JSON files below this folder as sources
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TemplateName {
+    Minimal,
+    Ledgerx,
+}
+
+/// Parse, resolve, type and check everything: no data, no store, no network
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie check --format json")]
+pub struct CheckArgs {
+    /// Show only the findings of these files and folders
+    pub paths: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Format declarations; SQL is only re-indented
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie fmt --check --diff")]
+pub struct FmtArgs {
+    /// Format only these files and folders
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; exit with 1 if a file isn't formatted
+    #[arg(long)]
+    pub check: bool,
+    /// Show what would change
+    #[arg(long)]
+    pub diff: bool,
+}
+
+/// Verify the files of each source and record them as an immutable version
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pie freeze\n  pie freeze payments.transfers --replace --reason 'provider resent March'")]
+pub struct FreezeArgs {
+    /// Freeze only these sources
+    pub sources: Vec<String>,
+    /// Record files that changed or vanished since they were frozen
+    #[arg(long, requires = "reason")]
+    pub replace: bool,
+    /// Why files are replaced; kept in the version
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Say what a build would do and why, without doing it
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie plan payments.daily_volume")]
+pub struct PlanArgs {
+    /// Plan only these slices and what they read
+    pub slices: Vec<String>,
+    /// Exit with 3 if there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Build what changed, verify it, and publish each slice by itself
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  pie build --freeze           the one command of a daily job\n  pie build risk.daily_alerts --jobs 1")]
+pub struct BuildArgs {
+    /// Build only these slices and what they read
+    pub slices: Vec<String>,
+    /// Freeze the sources first
+    #[arg(long)]
+    pub freeze: bool,
+    /// Slices built at once [default: the number of cores, or `[build] jobs` in pie.toml]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowFormat {
+    Table,
+    Json,
+    Csv,
+    Parquet,
+}
+
+/// Answer a SQL query over published slices and frozen sources
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie query \"select chain, sum(volume) as volume from payments.daily_volume group by chain\"")]
+pub struct QueryArgs {
+    /// One read-only query
+    pub sql: String,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    /// Rows of a table that are shown
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+    /// Read a slice at an older version: NAME=VERSION (several times if need be)
+    #[arg(long, value_name = "NAME=VERSION")]
+    pub at: Vec<String>,
+}
+
+/// Show the rows of a published slice or frozen source
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie show payments.daily_volume --at 3")]
+pub struct ShowArgs {
+    pub slice: String,
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    /// Rows of a table that are shown
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// An older version
+    #[arg(long, value_name = "VERSION")]
+    pub at: Option<u64>,
+}
+
+/// Say what is fresh, stale, missing or held
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie status --fail-on-stale")]
+pub struct StatusArgs {
+    /// Only these slices
+    pub slices: Vec<String>,
+    /// Exit with 5 if something is stale or held
+    #[arg(long)]
+    pub fail_on_stale: bool,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Show the versions of a slice or source, newest first
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie log payments.daily_volume")]
+pub struct LogArgs {
+    pub slice: String,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Run the `test` declarations in memory
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie test payments.daily_volume")]
+pub struct TestArgs {
+    /// Only the tests of these slices
+    pub slices: Vec<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GraphFormat {
+    Dot,
+    Mermaid,
+    Svg,
+    Json,
+}
+
+/// Draw what reads what
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie graph --format svg > graph.svg")]
+pub struct GraphArgs {
+    #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub format: GraphFormat,
+    /// With the columns of each declaration
+    #[arg(long)]
+    pub columns: bool,
+}
+
+/// Show the page of an error code
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie explain E0201")]
+pub struct ExplainArgs {
+    pub code: String,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EmitAs {
+    Logical,
+    Physical,
+    Sql,
+    Substrait,
+}
+
+/// Print a slice's DataFusion plan
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie emit payments.daily_volume --as physical")]
+pub struct EmitArgs {
+    pub slice: String,
+    #[arg(long = "as", value_enum, default_value_t = EmitAs::Logical, value_name = "FORM")]
+    pub form: EmitAs,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    Tokens,
+    Ast,
+    Model,
+    Graph,
+    Algebra,
+}
+
+/// Print a stage of the compiler, for people who work on it
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie debug ast payments.pie")]
+pub struct DebugArgs {
+    #[arg(value_enum)]
+    pub stage: Stage,
+    /// A file (tokens, ast) or a slice (tokens, model, algebra)
+    pub of: Option<String>,
+}
+
+/// Print a script that completes commands in a shell
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie completions bash > ~/.local/share/bash-completion/completions/pie")]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// The definition of all arguments, for completions.
+pub trait CliCommand {
+    fn definition() -> clap::Command;
+}
+
+impl CliCommand for Cli {
+    fn definition() -> clap::Command {
+        <Cli as clap::CommandFactory>::command()
+    }
+}

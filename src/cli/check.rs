@@ -1,0 +1,67 @@
+//! `pie check`
+
+use super::args::{CheckArgs, Cli, ReportFormat};
+use super::output::{GREEN, Streams, count, paint};
+use super::{Outcome, exit};
+use crate::diagnostic::{Diagnostic, human, json};
+use serde_json::json;
+
+pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
+    let project = super::project(cli)?;
+    let sources = &project.workspace.sources;
+    let wanted = super::fmt::selection(cli, &project.workspace, &args.paths)?;
+    let shown: Vec<Diagnostic> = project
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| args.paths.is_empty() || diagnostic.span.is_some_and(|span| wanted.contains(&span.file)))
+        .cloned()
+        .collect();
+    let errors = shown.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let warnings = shown.len() - errors;
+    let model = &project.model;
+    // Declarations in error count too.
+    let kinds = |kind: &str| model.declarations.relations.values().filter(|declaration| declaration.kind() == kind).count();
+    match args.format {
+        ReportFormat::Json => {
+            let report = json!({
+                "version": 1,
+                "diagnostics": shown.iter().map(|diagnostic| json::to_json(diagnostic, sources)).collect::<Vec<_>>(),
+                "summary": {
+                    "files": project.workspace.files.len(),
+                    "sources": kinds("source"),
+                    "slices": kinds("slice"),
+                    "errors": errors,
+                    "warnings": warnings,
+                },
+            });
+            writeln!(streams.out, "{report:#}")?;
+        }
+        ReportFormat::Human => {
+            write!(streams.err, "{}", human::render(&shown, sources, streams.color))?;
+            let what = format!(
+                "{}, {}, {}, {}",
+                count(project.workspace.files.len(), "file"),
+                count(kinds("source"), "source"),
+                count(kinds("slice"), "slice"),
+                count(model.tests.len(), "test")
+            );
+            if errors == 0 && warnings == 0 {
+                writeln!(streams.err, "{} {what}: no findings", paint(streams.color, GREEN, "ok"))?;
+            } else {
+                let mut found = Vec::new();
+                if errors > 0 {
+                    found.push(count(errors, "error"));
+                }
+                if warnings > 0 {
+                    found.push(count(warnings, "warning"));
+                }
+                writeln!(streams.err, "{what}: {}", found.join(", "))?;
+                let codes: std::collections::BTreeSet<&str> = shown.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
+                if let Some(code) = codes.first() {
+                    writeln!(streams.err, "`pie explain {code}` tells more about a code")?;
+                }
+            }
+        }
+    }
+    Ok(if errors > 0 { exit::FINDINGS } else { exit::CLEAN })
+}

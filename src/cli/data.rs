@@ -1,0 +1,244 @@
+//! `pie freeze`, `pie plan`, `pie build`
+
+use super::args::{BuildArgs, Cli, FreezeArgs, PlanArgs, ReportFormat};
+use super::output::{DIM, GREEN, RED, Streams, action_style, count, elapsed, paint};
+use super::progress::{Sender, show};
+use super::{Outcome, Stop, exit};
+use crate::build::{Outcome as Built, Report, SliceReport};
+use crate::diagnostic::{Code, Diagnostic, human, json};
+use crate::driver::{self, Project, Session, SourceReport};
+use crate::freeze::{Outcome as Frozen, Replace};
+use crate::incremental::Action;
+use crate::name::RelationName;
+use crate::plan::{self, bytes, columns_json, reason_json};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let broken = super::show_errors(&project, streams)?;
+    let session = super::open(&project).await?;
+    let wanted = selected(&project, &args.sources, "source")?;
+    let replace = args.replace.then(|| Replace { reason: args.reason.clone().unwrap_or_default() });
+    let human = args.format == ReportFormat::Human;
+    let reports = freeze_sources(&project, &session, wanted.as_ref(), replace.as_ref(), human, streams).await?;
+    let failed = reports.iter().any(|report| report.outcome.is_none());
+    if !human {
+        let sources: Vec<Value> = reports.iter().map(|report| source_json(report, &project)).collect();
+        writeln!(streams.out, "{:#}", json!({ "version": 1, "sources": sources }))?;
+    }
+    Ok(if failed || broken { exit::FINDINGS } else { exit::CLEAN })
+}
+
+async fn freeze_sources(
+    project: &Project,
+    session: &Session,
+    wanted: Option<&BTreeSet<RelationName>>,
+    replace: Option<&Replace>,
+    human: bool,
+    streams: &mut Streams<'_>,
+) -> Result<Vec<SourceReport>, Stop> {
+    let color = streams.color;
+    let reports = driver::freeze(project, session, wanted, replace, |report| {
+        if human {
+            let _ = writeln!(streams.err, "{}", source_line(report, color));
+        }
+    })
+    .await;
+    if human {
+        let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
+        write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, color))?;
+    }
+    Ok(reports)
+}
+
+fn source_line(report: &SourceReport, color: bool) -> String {
+    let word = |style: &str, text: &str| paint(color, style, &format!("{text:<10}"));
+    match &report.outcome {
+        Some(Frozen::Frozen { version, read }) => {
+            let record = &version.record;
+            let of = if *read == record.files.len() { String::new() } else { format!(" ({read} new)") };
+            format!(
+                "{} {}  version {}: {}{of}, {}, {}",
+                word(GREEN, "frozen"),
+                report.name,
+                version.number,
+                count(record.files.len(), "file"),
+                count(usize::try_from(record.rows).unwrap_or(usize::MAX), "row"),
+                bytes(record.bytes)
+            )
+        }
+        Some(Frozen::Unchanged(version)) => format!("{} {}  version {}", word(DIM, "unchanged"), report.name, version.number),
+        None => format!("{} {}", word(RED, "failed"), report.name),
+    }
+}
+
+fn source_json(report: &SourceReport, project: &Project) -> Value {
+    let version = match &report.outcome {
+        Some(Frozen::Frozen { version, .. } | Frozen::Unchanged(version)) => Some(version),
+        None => None,
+    };
+    let read = match &report.outcome {
+        Some(Frozen::Frozen { read, .. }) => *read,
+        _ => 0,
+    };
+    json!({
+        "name": report.name.to_string(),
+        "outcome": report.word(),
+        "version": version.map(|version| version.number),
+        "files": version.map(|version| version.record.files.len()),
+        "files_read": read,
+        "rows": version.map(|version| version.record.rows),
+        "bytes": version.map(|version| version.record.bytes),
+        "diagnostics": report.diagnostics.iter().map(|d| json::to_json(d, &project.workspace.sources)).collect::<Vec<_>>(),
+    })
+}
+
+pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let broken = super::show_errors(&project, streams)?;
+    let session = super::open(&project).await?;
+    let wanted = selected(&project, &args.slices, "slice")?;
+    let planned = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    match args.format {
+        ReportFormat::Json => writeln!(streams.out, "{:#}", plan::to_json(&planned.plan))?,
+        ReportFormat::Human => {
+            let color = streams.color && streams.out_terminal;
+            let style = |action: Action, text: &str| paint(color, action_style(action), text);
+            write!(streams.out, "{}", plan::to_text(&planned.plan, &style))?;
+        }
+    }
+    Ok(match (broken, args.detailed_exitcode && !planned.plan.is_clean()) {
+        (true, _) => exit::FINDINGS,
+        (false, true) => exit::CHANGES,
+        (false, false) => exit::CLEAN,
+    })
+}
+
+pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Outcome {
+    let started = std::time::Instant::now();
+    let project = super::project(cli)?;
+    let human = args.format == ReportFormat::Human;
+    let broken = super::show_errors(&project, streams)?;
+    let session = super::open(&project).await?;
+    let wanted = selected(&project, &args.slices, "slice")?;
+    let mut freeze_failed = false;
+    if args.freeze {
+        let sources = wanted.as_ref().map(|slices| {
+            let inputs = slices.iter().flat_map(|slice| project.model.graph.ancestors(slice));
+            inputs.filter(|name| project.model.sources.contains_key(name)).collect::<BTreeSet<_>>()
+        });
+        let reports = freeze_sources(&project, &session, sources.as_ref(), None, human, streams).await?;
+        if !human {
+            let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
+            write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+        }
+        freeze_failed = reports.iter().any(|report| report.outcome.is_none());
+    }
+    let jobs = args.jobs.map_or(project.workspace.config.jobs, |jobs| jobs as usize);
+    let cancelled = CancellationToken::new();
+    let on_interrupt = {
+        let cancelled = cancelled.clone();
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                cancelled.cancel();
+            }
+        })
+    };
+    let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+    let to_do = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let to_do = to_do.plan.slices.iter().filter(|slice| slice.action() != Action::Reuse).count();
+    let running = driver::build(&project, &session, wanted.as_ref(), jobs, Arc::new(Sender(sender)), cancelled.clone(), |_| {});
+    let (outcome, shown) = tokio::join!(running, show(events, to_do, !human, streams));
+    shown?;
+    on_interrupt.abort();
+    let report = outcome.map_err(|e| Stop::from(e.diagnostic()))?.report;
+    let failed = report.slices.iter().any(|slice| matches!(slice.outcome, Built::Failed | Built::Skipped));
+    if human {
+        tell(&report, &project, started.elapsed(), streams)?;
+    } else {
+        writeln!(streams.out, "{:#}", report_json(&report, &project))?;
+    }
+    let conflict = report.slices.iter().flat_map(|slice| &slice.diagnostics).any(|diagnostic| diagnostic.code == Code::CommitConflict);
+    Ok(match () {
+        () if conflict => exit::CONFLICT,
+        () if failed || broken || freeze_failed => exit::FINDINGS,
+        () => exit::CLEAN,
+    })
+}
+
+fn tell(report: &Report, project: &Project, took: std::time::Duration, streams: &mut Streams<'_>) -> std::io::Result<()> {
+    let mut diagnostics: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
+    // What failed comes before what was skipped because of it.
+    diagnostics.sort_by_key(|diagnostic| diagnostic.code == Code::InputMissing);
+    write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+    let number = |outcome: Built| report.slices.iter().filter(|slice| slice.outcome == outcome).count();
+    let total = report.slices.len();
+    if total == 0 {
+        return writeln!(streams.err, "There are no slices to build.");
+    }
+    if number(Built::Reused) == total {
+        let are = if total == 1 { "is" } else { "are all" };
+        return writeln!(streams.err, "Nothing to do: {} {are} fresh. Done in {}.", count(total, "slice"), elapsed(took));
+    }
+    let parts: Vec<String> = [
+        (Built::Built, "built"),
+        (Built::Relabelled, "published again without running"),
+        (Built::CutOff, "cut off"),
+        (Built::Reused, "already fresh"),
+        (Built::Dropped, "dropped"),
+        (Built::Held, "held"),
+        (Built::Failed, "failed"),
+        (Built::Skipped, "skipped"),
+    ]
+    .into_iter()
+    .filter(|(outcome, _)| number(*outcome) > 0)
+    .map(|(outcome, words)| format!("{} {words}", number(outcome)))
+    .collect();
+    writeln!(streams.err, "{}: {}. Done in {}.", count(total, "slice"), parts.join(", "), elapsed(took))
+}
+
+fn report_json(report: &Report, project: &Project) -> Value {
+    let number = |outcome: Built| report.slices.iter().filter(|slice| slice.outcome == outcome).count();
+    json!({
+        "version": 1,
+        "slices": report.slices.iter().map(|slice| slice_json(slice, project)).collect::<Vec<_>>(),
+        "summary": {
+            "built": number(Built::Built),
+            "cut_off": number(Built::CutOff),
+            "relabelled": number(Built::Relabelled),
+            "reused": number(Built::Reused),
+            "dropped": number(Built::Dropped),
+            "held": number(Built::Held),
+            "failed": number(Built::Failed),
+            "skipped": number(Built::Skipped),
+        },
+    })
+}
+
+fn slice_json(slice: &SliceReport, project: &Project) -> Value {
+    let built = u64::from(slice.outcome == Built::Built);
+    let reused = u64::from(matches!(slice.outcome, Built::Reused | Built::CutOff | Built::Relabelled));
+    json!({
+        "name": slice.plan.name().to_string(),
+        "outcome": slice.outcome.as_str(),
+        "partitions": { "total": 1, "built": built, "reused": reused },
+        "columns": columns_json(&slice.plan),
+        "reasons": slice.plan.change.reasons.iter().map(reason_json).collect::<Vec<_>>(),
+        "version": slice.version,
+        "rows": slice.rows,
+        "bytes": slice.bytes,
+        "elapsed_ms": u64::try_from(slice.elapsed.as_millis()).unwrap_or(u64::MAX),
+        "diagnostics": slice.diagnostics.iter().map(|d| json::to_json(d, &project.workspace.sources)).collect::<Vec<_>>(),
+    })
+}
+
+/// The relations that arguments name; `None` where none is named, which means all.
+pub(super) fn selected(project: &Project, names: &[String], kind: &str) -> Result<Option<BTreeSet<RelationName>>, Stop> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(driver::find(&project.model, names, kind)?))
+}

@@ -1,0 +1,224 @@
+//! `pie query`, `pie show`, `pie status`, `pie log`
+
+use super::args::{Cli, LogArgs, QueryArgs, ReportFormat, RowFormat, ShowArgs, StatusArgs};
+use super::output::{BOLD, DIM, GREEN, RED, Streams, YELLOW, paint};
+use super::{Outcome, Stop, exit};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::driver::{self, Project, SliceState, SliceStatus};
+use crate::name::RelationName;
+use crate::plan::{bytes, reason_json};
+use crate::serve::{self, Format};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let session = super::open(&project).await?;
+    let mut at = BTreeMap::new();
+    for text in &args.at {
+        let parsed = text.split_once('=').and_then(|(name, version)| Some((name, version.trim().parse::<u64>().ok()?)));
+        let Some((name, version)) = parsed else {
+            return Err(usage(&format!("`--at {text}` isn't NAME=VERSION, such as payments.daily_volume=3")));
+        };
+        at.insert(find_one(&project, name)?, version);
+    }
+    let tables = driver::tables(&project, &session, &at).await?;
+    let answer = driver::query(&args.sql, &tables, &session).await;
+    let answer = answer.map_err(|error| Stop::Diagnostics(error.diagnostics, error.sources))?;
+    serve::write(&answer, format(args.format), args.limit, streams.out)?;
+    Ok(exit::CLEAN)
+}
+
+pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let session = super::open(&project).await?;
+    let name = find_one(&project, &args.slice)?;
+    let at = args.at.map(|version| BTreeMap::from([(name.clone(), version)])).unwrap_or_default();
+    let tables = driver::tables(&project, &session, &at).await?;
+    let answer = driver::show(&name, &tables, &session).await?;
+    serve::write(&answer, format(args.format), args.limit, streams.out)?;
+    Ok(exit::CLEAN)
+}
+
+pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let broken = super::show_errors(&project, streams)?;
+    let session = super::open(&project).await?;
+    let wanted = super::data::selected(&project, &args.slices, "slice")?;
+    let planned = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let now = session.stamp.now;
+    let mut statuses = driver::status(&project, &planned, now);
+    if let Some(wanted) = &wanted {
+        statuses.retain(|status| wanted.contains(&status.name));
+    }
+    match args.format {
+        ReportFormat::Json => {
+            let number = |state: SliceState| statuses.iter().filter(|status| status.state == state).count();
+            let report = json!({
+                "version": 1,
+                "slices": statuses.iter().map(status_json).collect::<Vec<_>>(),
+                "summary": {
+                    "fresh": number(SliceState::Fresh),
+                    "stale": number(SliceState::Stale),
+                    "missing": number(SliceState::Missing),
+                    "held": number(SliceState::Held),
+                },
+            });
+            writeln!(streams.out, "{report:#}")?;
+        }
+        ReportFormat::Human => status_text(&project, &statuses, now, streams)?,
+    }
+    let stale = statuses.iter().any(|status| matches!(status.state, SliceState::Stale | SliceState::Held));
+    Ok(match () {
+        () if args.fail_on_stale && stale => exit::STALE,
+        () if broken => exit::FINDINGS,
+        () => exit::CLEAN,
+    })
+}
+
+fn status_text(project: &Project, statuses: &[SliceStatus], now: chrono::DateTime<chrono::Utc>, streams: &mut Streams<'_>) -> std::io::Result<()> {
+    let color = streams.color && streams.out_terminal;
+    let width = statuses.iter().map(|status| status.name.name.chars().count()).max().unwrap_or(0);
+    let mut domain = "";
+    for status in statuses {
+        if status.name.domain != domain {
+            if !domain.is_empty() {
+                writeln!(streams.out)?;
+            }
+            domain = &status.name.domain;
+            let owner = project.model.domains.get(domain).and_then(|domain| domain.owner.clone());
+            let owner = owner.map(|owner| paint(color, DIM, &format!("  {owner}"))).unwrap_or_default();
+            writeln!(streams.out, "{}{owner}", paint(color, BOLD, domain))?;
+        }
+        let style = match status.state {
+            SliceState::Fresh => GREEN,
+            SliceState::Stale | SliceState::Held => YELLOW,
+            SliceState::Missing => DIM,
+        };
+        let state = paint(color, style, &format!("{:<7}", status.state.as_str()));
+        let served = match (&status.head, status.age_seconds) {
+            (Some(head), Some(age)) => {
+                format!("version {}, {} rows, {}, published {} ago", head.version, head.rows, bytes(head.bytes), duration(age))
+            }
+            _ => "never built".to_owned(),
+        };
+        let overdue = if status.overdue(now) {
+            let limit = status.stale_after_seconds.map(|seconds| duration(i64::try_from(seconds).unwrap_or(i64::MAX))).unwrap_or_default();
+            paint(color, RED, &format!("  stale for longer than {limit}"))
+        } else {
+            String::new()
+        };
+        let line = format!("  {:<width$}  {state}  {served}{overdue}", status.name.name);
+        writeln!(streams.out, "{}", line.trim_end())?;
+        if status.state == SliceState::Stale {
+            for reason in &status.reasons {
+                writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &reason.message))?;
+            }
+            let stale_inputs = status.head.iter().flat_map(|head| &head.stale_inputs);
+            for input in stale_inputs {
+                let text = format!("built on version {} of `{}`, the last good one", input.version, input.name);
+                writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &text))?;
+            }
+        }
+    }
+    if statuses.is_empty() {
+        writeln!(streams.out, "There are no slices.")?;
+    }
+    Ok(())
+}
+
+fn status_json(status: &SliceStatus) -> Value {
+    let head = status.head.as_ref();
+    json!({
+        "name": status.name.to_string(),
+        "domain": status.name.domain,
+        "owner": status.owner,
+        "public": status.public,
+        "state": status.state.as_str(),
+        "version": head.map(|head| head.version),
+        "published_at": head.map(|head| head.created_at.clone()),
+        "age_seconds": status.age_seconds,
+        "stale_after_seconds": status.stale_after_seconds,
+        "stale_since": status.stale_since,
+        "stale_inputs": head.map(|head| head.stale_inputs.iter().map(|input| json!({
+            "name": input.name,
+            "version": input.version,
+            "age_seconds": status.age_seconds,
+        })).collect::<Vec<_>>()).unwrap_or_default(),
+        "held": Value::Null,
+        "rows": head.map(|head| head.rows),
+        "bytes": head.map(|head| head.bytes),
+        "reasons": status.reasons.iter().map(reason_json).collect::<Vec<_>>(),
+    })
+}
+
+pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcome {
+    let project = super::project(cli)?;
+    let session = super::open(&project).await?;
+    let name = find_one(&project, &args.slice)?;
+    let failed = |e: crate::store::StoreError| Stop::from(e.diagnostic());
+    if project.model.sources.contains_key(&name) {
+        let Some(head) = session.store.source_head(&name).await.map_err(failed)? else {
+            return Err(unpublished(&name, "frozen"));
+        };
+        for number in (1..=head.number).rev() {
+            let Some(version) = session.store.source_version(&name, number).await.map_err(failed)? else { continue };
+            let record = &version.record;
+            if args.format == ReportFormat::Json {
+                writeln!(streams.out, "{}", serde_json::to_string(record).map_err(std::io::Error::other)?)?;
+                continue;
+            }
+            let why = record.reason.as_ref().map(|reason| format!("  replaced: {reason}")).unwrap_or_default();
+            let (files, rows) = (record.files.len(), record.rows);
+            writeln!(streams.out, "{number:>4}  freeze    {}  {:<12}  {files} files, {rows} rows{why}", record.created_at, record.by)?;
+        }
+        return Ok(exit::CLEAN);
+    }
+    let commits = session.store.slice_log(&name).await.map_err(failed)?;
+    if commits.is_empty() {
+        return Err(unpublished(&name, "published"));
+    }
+    for commit in commits.iter().rev() {
+        let record = &commit.record;
+        if args.format == ReportFormat::Json {
+            writeln!(streams.out, "{}", serde_json::to_string(record).map_err(std::io::Error::other)?)?;
+            continue;
+        }
+        let inputs: Vec<String> = record.inputs.iter().map(|input| format!("{}@{}", input.name, input.version)).collect();
+        let from = if inputs.is_empty() { String::new() } else { format!("  from {}", inputs.join(", ")) };
+        let why = record.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
+        let (kind, rows) = (record.kind.as_str(), record.rows);
+        writeln!(streams.out, "{:>4}  {kind:<8}  {}  {:<12}  {rows} rows{from}{why}", commit.number, record.created_at, record.by)?;
+    }
+    Ok(exit::CLEAN)
+}
+
+fn unpublished(name: &RelationName, what: &str) -> Stop {
+    Diagnostic::error(Code::NotPublished, format!("`{name}` was never {what}")).with_help("run `pie build --freeze`").into()
+}
+
+fn find_one(project: &Project, name: &str) -> Result<RelationName, Stop> {
+    let found = driver::find(&project.model, &[name.to_owned()], "source or slice")?;
+    found.into_iter().next().ok_or_else(|| usage("a name is missing"))
+}
+
+fn usage(message: &str) -> Stop {
+    Diagnostic::error(Code::NotPublished, message.to_owned()).into()
+}
+
+fn format(format: RowFormat) -> Format {
+    match format {
+        RowFormat::Table => Format::Table,
+        RowFormat::Json => Format::Json,
+        RowFormat::Csv => Format::Csv,
+        RowFormat::Parquet => Format::Parquet,
+    }
+}
+
+/// A number of seconds in its largest unit.
+fn duration(seconds: i64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let unit = units.into_iter().find(|(size, _)| seconds >= *size);
+    let (number, name) = unit.map_or((seconds, "second"), |(size, name)| (seconds / size, name));
+    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
+}

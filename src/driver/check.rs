@@ -1,0 +1,59 @@
+//! Everything that can be said of a project offline.
+
+use crate::diagnostic::{self, Code, Diagnostic};
+use crate::resolve;
+use crate::semantic::{self, SemanticModel};
+use crate::syntax::{self, Parse};
+use crate::text::FileId;
+use crate::workspace::Workspace;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A checked project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub workspace: Workspace,
+    pub parses: Vec<Parse>,
+    pub model: Arc<SemanticModel>,
+    /// Sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Project {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Parses, resolves and types a project: no data, no store, no network.
+pub fn check(workspace: Workspace) -> Project {
+    let parses: Vec<Parse> = workspace.files.iter().map(|id| syntax::parse(*id, workspace.sources.get(*id).text())).collect();
+    let mut diagnostics = workspace.diagnostics.clone();
+    diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
+    let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
+    let declared = resolve::resolve(&files, &workspace.sources, &workspace.config.limits.query);
+    diagnostics.extend(declared.diagnostics);
+    let (model, found) = semantic::analyze(declared.declarations, &workspace.sources);
+    diagnostics.extend(found);
+    diagnostic::sort(&mut diagnostics);
+    cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
+    Project { workspace, parses, model: Arc::new(model), diagnostics }
+}
+
+/// Keeps the first findings of each file and says how many more there are.
+fn cap(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
+    let mut counts: BTreeMap<FileId, usize> = BTreeMap::new();
+    diagnostics.retain(|diagnostic| {
+        let Some(span) = diagnostic.span else { return true };
+        let count = counts.entry(span.file).or_default();
+        *count += 1;
+        *count <= limit
+    });
+    for (file, count) in counts.into_iter().filter(|(_, count)| *count > limit) {
+        diagnostics.push(
+            Diagnostic::error(Code::LimitExceeded, format!("{} more findings in this file aren't shown", count - limit))
+                .at(crate::text::Span::new(file, 0, 0), "in this file")
+                .with_help("mend the first ones and check again"),
+        );
+    }
+}

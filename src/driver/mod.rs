@@ -1,0 +1,67 @@
+//! Strings the phases together: check, freeze, plan, build, query, test. What the command line and the editor say, a test
+//! can say through these functions.
+
+mod build;
+mod check;
+mod freeze;
+mod query;
+mod session;
+mod status;
+
+pub use build::{BuildOutcome, Planned, build, plan};
+pub use check::{Project, check};
+pub use freeze::{SourceReport, freeze};
+pub use query::{emit_physical, query, show, tables};
+pub use session::Session;
+pub use status::{SliceState, SliceStatus, status};
+
+use crate::diagnostic::Diagnostic;
+use crate::name::RelationName;
+use crate::semantic::SemanticModel;
+use crate::suite::{self, TestReport};
+use std::collections::BTreeSet;
+
+/// Runs the tests of the given slices, or all, in the order of the text.
+pub async fn test(project: &Project, session: &Session, slices: Option<&BTreeSet<RelationName>>) -> Vec<TestReport> {
+    let mut reports = Vec::new();
+    for test in &project.model.tests {
+        let wanted = slices.is_none_or(|slices| test.slice.as_ref().is_some_and(|slice| slices.contains(slice)));
+        if wanted {
+            reports.push(suite::run(&project.model, test, &session.runtime).await);
+        }
+    }
+    reports
+}
+
+/// Finds the relations that people name: `domain.name`, or `name` alone where it is unique. `kind` is for the message.
+pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTreeSet<RelationName>, Diagnostic> {
+    let all: Vec<&RelationName> = model.declarations.relations.keys().collect();
+    let mut found = BTreeSet::new();
+    for name in names {
+        let folded = name.to_lowercase();
+        let matching: Vec<&&RelationName> =
+            all.iter().filter(|other| other.to_string() == folded || other.name == folded).collect();
+        match matching.as_slice() {
+            [one] => {
+                found.insert((**one).clone());
+            }
+            [] => {
+                let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+                let diagnostic =
+                    Diagnostic::error(crate::diagnostic::Code::UnknownRelation, format!("there is no {kind} `{name}`"));
+                return Err(match crate::diagnostic::did_you_mean(&folded, texts.iter().map(String::as_str)) {
+                    Some(help) => diagnostic.with_help(help),
+                    None => diagnostic,
+                });
+            }
+            several => {
+                let texts: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
+                return Err(Diagnostic::error(
+                    crate::diagnostic::Code::UnknownRelation,
+                    format!("`{name}` could be {}", texts.join(" or ")),
+                ));
+            }
+        }
+    }
+    Ok(found)
+}

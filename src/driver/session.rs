@@ -1,0 +1,67 @@
+//! What a command that touches data works with.
+
+use super::Project;
+use crate::diagnostic::Diagnostic;
+use crate::exec::{Runtime, RuntimeOptions};
+use crate::freeze::{RawStores, Stamp};
+use crate::semantic::Source;
+use crate::store::{Store, StoreError};
+
+/// An open store, the engine, and the raw files' stores.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub store: Store,
+    pub runtime: Runtime,
+    pub raw: RawStores,
+    pub stamp: Stamp,
+}
+
+impl Session {
+    /// Opens the store of a project, making it where there is none.
+    pub async fn open(project: &Project) -> Result<Session, Diagnostic> {
+        let config = &project.workspace.config;
+        let store = Store::open(&config.store).await.map_err(|e| e.diagnostic())?;
+        let session = Session::with_store(project, store)?;
+        session.runtime.register("pie://store", session.store.objects());
+        for source in project.model.sources.values() {
+            session.register_raw(source).map_err(|e| e.diagnostic())?;
+        }
+        Ok(session)
+    }
+
+    /// An engine without a project's data, for tests in memory.
+    pub async fn in_memory(project: &Project) -> Result<Session, Diagnostic> {
+        let location = crate::store::Location::Url("memory://".to_owned());
+        let store = Store::open(&location).await.map_err(|e| e.diagnostic())?;
+        Session::with_store(project, store)
+    }
+
+    fn with_store(project: &Project, store: Store) -> Result<Session, Diagnostic> {
+        let config = &project.workspace.config;
+        let runtime = Runtime::new(RuntimeOptions { memory: config.memory }).map_err(|failure| {
+            Diagnostic::error(crate::diagnostic::Code::OutOfMemory, format!("the engine can't start: {failure}"))
+        })?;
+        let raw = RawStores::new(config.sources_root.clone());
+        let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
+        #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read, for records only")]
+        let stamp = Stamp { now: chrono::Utc::now(), by };
+        Ok(Session { store, runtime, raw, stamp })
+    }
+
+    /// Lets plans read a source's raw files.
+    fn register_raw(&self, source: &Source) -> Result<(), StoreError> {
+        let Some(template) = &source.from else { return Ok(()) };
+        let raw = self.raw.open(&template.base, template.base.is_empty() && template.text.starts_with('/'))?;
+        self.runtime.register(&raw.url, raw.objects);
+        Ok(())
+    }
+
+    /// The URL under which plans read a source's raw files.
+    pub fn raw_url(source: &Source) -> String {
+        match &source.from {
+            Some(template) if !template.base.is_empty() => template.base.clone(),
+            Some(template) if template.text.starts_with('/') => "pie://machine".to_owned(),
+            _ => "pie://raw".to_owned(),
+        }
+    }
+}
