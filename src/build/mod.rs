@@ -19,6 +19,6 @@ mod verify;
 
 pub use error::BuildError;
 pub use inputs::{Input, Inputs};
-pub use run::run_to_batches;
+pub use run::{run_to_batches, under_schema};
 pub use schedule::{Build, Outcome, Progress, Quiet, Report, SliceReport, execute};
 pub use verify::{Violation, check_violations};

@@ -72,6 +72,12 @@ impl Running {
     }
 }
 
+/// The same rows under a schema that promises more, such as not-null; what it promises was verified before.
+pub fn under_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
+    let rows = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &rows).map_err(|e| BuildError::Internal(e.to_string()))
+}
+
 /// Casts a batch's columns, by position, to the types of a schema.
 fn to_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
     let options = CastOptions { safe: false, ..CastOptions::default() };

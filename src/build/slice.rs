@@ -1,6 +1,6 @@
 //! One slice, from pinned inputs to its commit.
 
-use super::run::Running;
+use super::run::{Running, under_schema};
 use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
 use crate::content::ContentHasher;
@@ -159,7 +159,7 @@ impl SliceBuild<'_> {
             if let Some((column, nulls, example)) = verify::null_violation(self.slice, &batch) {
                 return Err(BuildError::Null { column, rows: nulls, example });
             }
-            let batch = batch.with_schema(std::sync::Arc::clone(&schema)).map_err(|e| internal(e.to_string()))?;
+            let batch = under_schema(&batch, &schema)?;
             hasher.update(&batch).map_err(|e| internal(e.to_string()))?;
             file.write(&batch).await.map_err(|e| internal(e.to_string()))?;
             rows += batch.num_rows() as u64;

@@ -57,7 +57,7 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
             name: None,
         };
     }
-    if has("must be in group by") || has("could not be resolved from available columns") || has("must appear in the group by") {
+    if has("must be in group by") || has("could not be resolved from available columns") || has("must appear in group by") || has("must appear in the group by") {
         let name = between_quotes(&text);
         let message = match &name {
             Some(name) => format!("`{name}` is neither grouped nor aggregated"),
@@ -85,11 +85,14 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     }
     let types = [
         "coerc", "common argument type", "signature", "incompatible", "can't be evaluated", "cannot be cast", "unsupported cast",
-        "type mismatch", "cannot be applied", "non-boolean", "does not support", "expects", "argument", "must be boolean",
+        "type mismatch", "cannot be applied", "cannot be used with", "not supported for", "non-boolean", "does not support", "expects", "argument", "must be boolean",
         "cannot cast", "not supported between", "interval", "data type",
     ];
     if types.iter().any(|needle| has(needle)) {
-        return new(Code::TypeMismatch, types_sentence(&text), "types don't fit", None);
+        // The engine's diagnostic is shorter than the error that it is attached to, which names the types.
+        let long = plain(root);
+        let text = if lowered.contains("incompatible types") && !long.is_empty() { long } else { text };
+        return new(Code::TypeMismatch, types_sentence(&text), "types don't fit", Some("cast one side: `cast(… as TYPE)`".to_owned()));
     }
     new(Code::InvalidQuery, sentence(&text), "here", None)
 }

@@ -141,8 +141,17 @@ impl Visitor for Gate<'_> {
             TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.table_function(name),
             TableFactor::Table { name, .. } => {
                 let is_path = |part: &Ident| part.quote_style == Some('\'') || part.value.contains(['/', '\\']);
-                if name.0.iter().filter_map(ObjectNamePart::as_ident).any(is_path) {
-                    let at = self.at(name);
+                if let Some(part) = name.0.iter().filter_map(ObjectNamePart::as_ident).find(|part| is_path(part)) {
+                    // sqlparser gives a quoted path no place: it is looked for in the text.
+                    let literal = format!("'{}'", part.value);
+                    let body = &self.source.text()[self.span.range()];
+                    let at = match body.find(&literal) {
+                        Some(offset) => {
+                            let start = self.span.start + offset as u32;
+                            Span { start, end: start + literal.len() as u32, ..self.span }
+                        }
+                        None => self.at(name),
+                    };
                     self.diagnostics.push(file_access(at, "a query can't read a file by its path"));
                 }
             }

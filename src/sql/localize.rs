@@ -5,7 +5,7 @@
 //! candidate, so the cost is paid on the path of an error only: at most the number of expressions on one path through
 //! the query.
 
-use super::parse::{byte_span, fold};
+use super::parse::{balanced, byte_span, fold};
 use crate::text::{SourceText, Span};
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, Query, Select, SelectItem, Spanned, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
@@ -32,7 +32,7 @@ pub fn places(query: &Query, source: &SourceText, within: Span) -> Vec<Place> {
     impl Visitor for Walk<'_> {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            let span = byte_span(self.source, self.within, expr.span());
+            let span = balanced(self.source, self.within, byte_span(self.source, self.within, expr.span()));
             self.places.push(Place { index: self.next, depth: self.depth, span });
             self.next += 1;
             self.depth += 1;

@@ -318,6 +318,30 @@ pub(super) fn byte_span(source: &SourceText, query: Span, span: tokenizer::Span)
     Span { start, end, ..query }
 }
 
+/// The span with the parentheses closed that it opens: sqlparser's spans of calls end at the last argument.
+pub(super) fn balanced(source: &SourceText, within: Span, span: Span) -> Span {
+    let text = &source.text()[span.start as usize..within.end as usize];
+    let (mut open, mut quoted) = (0usize, false);
+    for (at, character) in text.char_indices() {
+        let inside = at < span.len();
+        if !inside && open == 0 {
+            break;
+        }
+        match character {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => open += 1,
+            ')' if !quoted => {
+                open = open.saturating_sub(1);
+                if open == 0 && !inside {
+                    return Span { end: span.start + at as u32 + 1, ..span };
+                }
+            }
+            _ => {}
+        }
+    }
+    span
+}
+
 fn byte_offset(source: &SourceText, location: Location) -> u32 {
     let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     source.offset(LineColumn { line: narrow(location.line), column: narrow(location.column) })

@@ -4,7 +4,7 @@ use super::catalog::Catalog;
 use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
-use super::parse::{ParsedExpression, ParsedQuery, byte_span};
+use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
 use super::types::storage_type;
 use super::{DataType, LogicalPlan};
 use crate::diagnostic::{self, Code, Diagnostic};
@@ -55,7 +55,7 @@ pub fn plan_query(
         let (plan, warnings) = match plan_once(&query, catalog) {
             Ok(planned) => planned,
             Err(error) => {
-                let places = record(&error, &query, parsed, catalog, source, poisoned, &mut found);
+                let places = record(&error, &query, parsed, catalog, source, &Known { poisoned, spans: &poisoned_spans }, &mut found);
                 if places.is_empty() {
                     break;
                 }
@@ -64,7 +64,10 @@ pub fn plan_query(
                 continue;
             }
         };
-        found.diagnostics.extend(warnings.iter().filter_map(|warning| read_warning(warning, source, parsed.span)));
+        // A warning may come of what an error was replaced by; it is given once the errors are mended.
+        if poisoned_spans.is_empty() {
+            found.diagnostics.extend(warnings.iter().filter_map(|warning| read_warning(warning, source, parsed.span)));
+        }
         let mut columns = output_columns(&plan, &parsed.query, source, parsed.span);
         for column in &mut columns {
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
@@ -93,7 +96,7 @@ pub fn plan_predicate(
     planned.diagnostics.retain_mut(|diagnostic| {
         // The predicate stands inside `not (…)`: what the engine says of that is said of the predicate.
         let about_not = diagnostic.code == Code::TypeMismatch
-            && (diagnostic.message.contains("NOT") || diagnostic.message.contains("filter") || diagnostic.message.contains("Filter"));
+            && (diagnostic.message.to_lowercase().contains("not cannot") || diagnostic.message.contains("NOT") || diagnostic.message.contains("filter") || diagnostic.message.contains("Filter"));
         if about_not {
             if std::mem::replace(&mut seen, true) {
                 return false;
@@ -120,6 +123,12 @@ pub(super) fn parser_options() -> ParserOptions {
     }
 }
 
+/// What is in error already: names of input columns, and places in this query.
+struct Known<'a> {
+    poisoned: &'a BTreeSet<String>,
+    spans: &'a [Span],
+}
+
 struct Found {
     diagnostics: Vec<Diagnostic>,
     /// An error was found that follows from another and isn't told.
@@ -140,7 +149,7 @@ fn record(
     parsed: &ParsedQuery,
     catalog: &Catalog,
     source: &SourceText,
-    poisoned: &BTreeSet<String>,
+    known: &Known,
     found: &mut Found,
 ) -> Vec<Place> {
     let all = localize::places(query, source, parsed.span);
@@ -155,6 +164,7 @@ fn record(
         let mut what = error::read(one, &columns);
         let engine_span = one.diagnostic().and_then(|diagnostic| diagnostic.span);
         let mut span = engine_span.map(|span| engine_byte_span(source, parsed.span, span)).filter(|span| !span.is_empty());
+        span = span.map(|span| balanced(source, parsed.span, span));
         let mut place = span.and_then(|span| localize::smallest_around(&all, span));
         if place.is_none() {
             place = localize::cause(query, &all, |without| match plan_once(without, catalog) {
@@ -166,7 +176,9 @@ fn record(
         let at = span.unwrap_or(parsed.span);
         follow_up(&mut what, at, source);
         let mentioned = localize::names_within(query, source, parsed.span, at);
-        let follows = mentioned.iter().any(|name| poisoned.contains(name));
+        // An expression around one that was replaced fails because of that.
+        let around = known.spans.iter().any(|span| at.start <= span.start && span.end <= at.end && at != parsed.span);
+        let follows = around || mentioned.iter().any(|name| known.poisoned.contains(name));
         let told = found.diagnostics.iter().any(|other| other.span == Some(at) && other.code == what.code);
         if follows {
             found.silent = true;
@@ -174,7 +186,7 @@ fn record(
             found.diagnostics.push(with_related(what.at(at), one, &what, source, parsed.span));
         }
         // Without progress the same error would be found for ever.
-        if let Some(place) = place.filter(|_| !told) {
+        if let Some(place) = place.filter(|place| !told && !known.spans.contains(&place.span)) {
             places.push(place);
         }
     }
@@ -264,7 +276,7 @@ fn projection_spans(query: &Query, source: &SourceText, within: Span) -> Option<
     let SetExpr::Select(select) = body else { return None };
     let span = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {
-            Some(byte_span(source, within, item.span())).filter(|span| !span.is_empty())
+            Some(balanced(source, within, byte_span(source, within, item.span()))).filter(|span| !span.is_empty())
         }
         SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => None,
     };
@@ -281,7 +293,7 @@ pub fn unnamed_columns(parsed: &ParsedQuery, source: &SourceText) -> Vec<Span> {
     let SetExpr::Select(select) = body else { return Vec::new() };
     let unnamed = select.projection.iter().filter_map(|item| match item {
         SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. }) => None,
-        SelectItem::UnnamedExpr(expr) => Some(byte_span(source, parsed.span, expr.span())),
+        SelectItem::UnnamedExpr(expr) => Some(balanced(source, parsed.span, byte_span(source, parsed.span, expr.span()))),
         _ => None,
     });
     unnamed.filter(|span| !span.is_empty()).collect()

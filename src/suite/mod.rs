@@ -9,7 +9,7 @@ mod given;
 
 pub use compare::Difference;
 
-use crate::build::{BuildError, check_violations, run_to_batches};
+use crate::build::{BuildError, check_violations, run_to_batches, under_schema};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::exec::{Runtime, Tables};
 use crate::name::RelationName;
@@ -93,8 +93,8 @@ async fn outcome(
             return Ok(batches);
         }
         let schema = schema_of(&next.columns);
-        let rebuilt: Result<Vec<RecordBatch>, _> = batches.iter().map(|batch| batch.clone().with_schema(Arc::clone(&schema))).collect();
-        let rebuilt = rebuilt.map_err(|e| (name.clone(), BuildError::Internal(e.to_string())))?;
+        let rebuilt: Result<Vec<RecordBatch>, _> = batches.iter().map(|batch| under_schema(batch, &schema)).collect();
+        let rebuilt = rebuilt.map_err(|e| (name.clone(), e))?;
         insert(&mut tables, name, rebuilt).map_err(|e| (name.clone(), e))?;
     }
     Err((slice.name.clone(), BuildError::Internal("the slice has no place in the order of the project".to_owned())))
@@ -131,8 +131,8 @@ async fn promises(slice: &Slice, batches: &[RecordBatch], tables: &Tables, runti
     }
     let mut tables = tables.clone();
     let schema = schema_of(&slice.columns);
-    let own: Result<Vec<RecordBatch>, _> = batches.iter().map(|batch| batch.clone().with_schema(Arc::clone(&schema))).collect();
-    insert(&mut tables, &slice.name, own.map_err(|e| BuildError::Internal(e.to_string()))?)?;
+    let own: Result<Vec<RecordBatch>, _> = batches.iter().map(|batch| under_schema(batch, &schema)).collect();
+    insert(&mut tables, &slice.name, own?)?;
     for check in &slice.checks {
         if let Some(violation) = check_violations(check, runtime, &tables).await? {
             return Err(BuildError::Check { name: check.name.clone(), rows: violation.rows, examples: violation.examples });

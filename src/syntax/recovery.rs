@@ -488,8 +488,10 @@ fn unclosed(piece: &str) -> Option<Unclosed> {
         let length = if opener == '*' { 2 } else { 1 };
         return Some(Unclosed { offset, length, opener, braces: 0 });
     }
-    let (offset, opener) = stack.first().copied()?;
-    Some(Unclosed { offset, length: 1, opener, braces })
+    // A parenthesis that stands open explains why the braces around it do.
+    let first_paren = stack.iter().find(|(_, open)| *open == '(');
+    let (offset, opener) = first_paren.or(stack.first()).copied()?;
+    Some(Unclosed { offset, length: 1, opener, braces: if opener == '(' { 0 } else { braces } })
 }
 
 /// The end of the lexeme at `at`: a text, quoted name, comment or word as a whole, else one character.

@@ -174,8 +174,8 @@ fn describe(group: &Group) -> Described {
         Some(FileFormat::Json) => from_json::describe(&group.files),
         Some(FileFormat::Parquet) | None => from_parquet::describe(&group.files),
     };
-    described.notes.splice(0..0, group.notes.iter().cloned());
-    let notes = &mut described.notes;
+    let mut notes = group.notes.clone();
+    notes.append(&mut described.notes);
     described.columns.retain(|column| match parse_type(&column.data_type) {
         Ok(_) => true,
         Err(_) => {
@@ -183,6 +183,7 @@ fn describe(group: &Group) -> Described {
             false
         }
     });
+    described.notes = notes;
     for captured in &group.captured {
         // Parquet files may hold what their path says too. Then freezing compares the two, by the file's type.
         let position = described.columns.iter().position(|column| column.name == captured.name);

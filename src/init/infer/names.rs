@@ -34,7 +34,7 @@ pub(super) fn unique(candidates: &[Vec<String>]) -> Vec<String> {
         let names = at_levels(candidates, &levels);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for name in &names {
-            *counts.entry(name).or_default() += 1;
+            *counts.entry(*name).or_default() += 1;
         }
         let mut is_changed = false;
         for ((level, of), name) in levels.iter_mut().zip(candidates).zip(&names) {
