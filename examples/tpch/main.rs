@@ -30,19 +30,19 @@ fn main() -> ExitCode {
 
     for command in [["build", "--freeze"], ["show", "tpch.q01"]] {
         let code = pie(&dir, &command);
-        if code != ExitCode::SUCCESS {
-            return code;
+        if code != 0 {
+            return ExitCode::from(code);
         }
     }
     ExitCode::SUCCESS
 }
 
 /// Prints a pie command and runs it in a project.
-fn pie(dir: &Path, command: &[&str]) -> ExitCode {
+fn pie(dir: &Path, command: &[&str]) -> u8 {
+    println!("\n$ pie {}", command.join(" "));
     let dir = dir.display().to_string();
-    println!("\n$ pie -C {dir} {}", command.join(" "));
-    let args = ["pie", "-C", dir.as_str()].into_iter().chain(command.iter().copied());
-    icepie::cli::run(args.map(String::from))
+    let args: Vec<String> = ["-C", dir.as_str()].into_iter().chain(command.iter().copied()).map(String::from).collect();
+    icepie::cli::run_in_terminal(&args)
 }
 
 /// The scale factor asked for on the command line, 0.01 unless given.

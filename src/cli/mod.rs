@@ -57,11 +57,16 @@ type Outcome = Result<u8, Stop>;
 /// Runs `pie` with the process's arguments and streams.
 pub fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    std::process::ExitCode::from(run_in_terminal(&args))
+}
+
+/// Runs `pie` with arguments (without the program's name) and the process's own streams.
+pub fn run_in_terminal(args: &[String]) -> u8 {
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let terminal = err.is_terminal();
     let out_terminal = out.is_terminal();
     let streams = Streams { out: &mut out, err: &mut err, terminal, out_terminal, color: false };
-    std::process::ExitCode::from(run_with(&args, streams))
+    run_with(args, streams)
 }
 
 /// Runs `pie` with arguments (without the program's name), writing to the given streams as to files. Gives the exit code.

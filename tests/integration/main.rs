@@ -4,6 +4,7 @@
 mod architecture;
 mod code_text;
 mod errors;
+mod examples;
 mod pie;
 mod schemas;
 mod spec;

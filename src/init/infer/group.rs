@@ -93,7 +93,7 @@ impl<'f> Bucket<'f, '_> {
 
     /// One source of all files, whose names follow one pattern or none.
     fn whole(&self, pattern: Option<&String>) -> Group<'f> {
-        let word = pattern.map(|pattern| words(pattern)).filter(|word| !GENERIC.contains(&word.as_str()));
+        let word = pattern.map(|pattern| words(pattern)).filter(|word| !word.split('_').all(|word| GENERIC.contains(&word)));
         let name = pattern.map_or_else(|| "*".to_owned(), |pattern| file_pattern(pattern, &self.files));
         let is_one_path = !name.contains('*') && !self.folder.is_pattern;
         if let [file] = self.files.as_slice()
@@ -198,7 +198,7 @@ impl Folder {
 }
 
 /// Words in names of files that say nothing of what is in them.
-const GENERIC: [&str; 8] = ["", "part", "part_c_snappy", "data", "file", "chunk", "batch", "export"];
+const GENERIC: [&str; 9] = ["", "part", "c", "snappy", "data", "file", "chunk", "batch", "export"];
 
 /// Whether files of one series can be one source: most of the columns are in all of them.
 fn is_coherent(files: &[&DataFile]) -> bool {

@@ -15,6 +15,7 @@ mod walk;
 mod names;
 mod group;
 mod scalar;
+mod columns;
 mod from_csv;
 mod from_json;
 mod from_parquet;
@@ -25,6 +26,7 @@ mod tests;
 use crate::freeze::values;
 use crate::semantic::FileFormat;
 use crate::sql::types::parse_type;
+use columns::{Column, Described};
 use datafusion::arrow::array::StringArray;
 use group::{Captured, DataFile, Group, Shape};
 use scalar::TextValues;
@@ -130,35 +132,6 @@ impl fmt::Display for InferError {
 
 impl std::error::Error for InferError {}
 
-/// What was found out about a group of files.
-struct Described {
-    columns: Vec<Column>,
-    partition_by: Vec<String>,
-    files: usize,
-    files_read: usize,
-    /// Rows that were read, or that Parquet's metadata is about.
-    rows: u64,
-    /// Every row was read.
-    is_whole: bool,
-    is_metadata: bool,
-    format: Option<String>,
-    /// For the author, one line each.
-    notes: Vec<String>,
-}
-
-struct Column {
-    name: String,
-    data_type: String,
-    not_null: bool,
-    note: Option<String>,
-    /// No two of the rows read agree, and the name is one that keys have.
-    is_unique: bool,
-}
-
-/// Up to this many rows are read of each of up to [`SAMPLED_FILES`] files.
-const SAMPLED_ROWS: usize = 10_000;
-const SAMPLED_FILES: usize = 5;
-
 fn shape(raw: &RawFile) -> Result<Shape, String> {
     match &raw.format {
         FileFormat::Csv { delimiter, .. } => from_csv::shape(&raw.path, *delimiter),
@@ -223,12 +196,4 @@ fn prefix(shown: &str) -> Option<String> {
     let root = if shown.starts_with('/') { "/" } else { "" };
     let end = if pieces.is_empty() { "" } else { "/" };
     Some(format!("{root}{}{end}", pieces.join("/")))
-}
-
-/// Which of `count` files are read: all, or some spread evenly from the first to the last.
-fn sampled(count: usize) -> Vec<usize> {
-    if count <= SAMPLED_FILES {
-        return (0..count).collect();
-    }
-    (0..SAMPLED_FILES).map(|index| index * (count - 1) / (SAMPLED_FILES - 1)).collect()
 }
