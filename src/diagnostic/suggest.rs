@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn near_names_come_nearest_first() {
-        assert_eq!(nearest("ordrs", ["orders", "order", "customers"]), ["orders", "order"]);
+        assert_eq!(nearest("ordes", ["order", "orders", "customers"]), ["order", "orders"]);
         assert_eq!(nearest("Volume", ["volume"]), ["volume"]);
         assert!(nearest("zzz", ["orders"]).is_empty());
     }
