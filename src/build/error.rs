@@ -53,6 +53,7 @@ impl BuildError {
                     .with_help("raise `[build] memory` in pie.toml, run fewer jobs at once with `--jobs 1`, or split the query into slices")
             }
             BuildError::Failure(Failure::Query(text)) => {
+                let text = &crate::sql::types_sentence(text);
                 let diagnostic = Diagnostic::error(Code::QueryFailed, format!("the query of `{name}` failed while it ran: {text}"));
                 diagnostic.at(slice.name_span, "not built").with_help(advice(text))
             }

@@ -45,10 +45,7 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     };
     if has("invalid function") {
         let name = between_quotes(&text).unwrap_or_default();
-        let help = plain(root)
-            .split_once("Did you mean '")
-            .and_then(|(_, rest)| rest.split_once('\''))
-            .map(|(near, _)| format!("did you mean `{near}`?"));
+        let help = suggest_function(&name);
         return PlanError {
             code: Code::UnknownFunction,
             message: format!("there is no function `{name}`"),
@@ -67,7 +64,7 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
         return new(Code::NotGrouped, message, "has many values in one group", Some(help));
     }
     if has("different number of columns") || has("too many columns") || has("should only return one column") {
-        return new(Code::ColumnCount, sentence(&text), "column counts differ", None);
+        return new(Code::ColumnCount, sentence(&text), "column counts differ", Some("give both sides the same columns in the same order".to_owned()));
     }
     if has("duplicate unqualified field") || has("duplicate qualified field") || has("unique expression names") {
         return new(
@@ -177,8 +174,50 @@ pub fn sentence(text: &str) -> String {
     }
 }
 
+/// Functions that other databases have under another name.
+const ELSEWHERE: [(&str, &str); 24] = [
+    ("ucase", "upper"),
+    ("lcase", "lower"),
+    ("len", "length"),
+    ("ifnull", "coalesce"),
+    ("isnull", "coalesce"),
+    ("group_concat", "string_agg"),
+    ("listagg", "string_agg"),
+    ("datediff", "date_part` or the difference of two dates, `a - b"),
+    ("dateadd", "date + interval '1 day'"),
+    ("date_add", "date + interval '1 day'"),
+    ("date_sub", "date - interval '1 day'"),
+    ("year", "date_part('year', …)"),
+    ("month", "date_part('month', …)"),
+    ("day", "date_part('day', …)"),
+    ("if", "case when … then … else … end"),
+    ("iff", "case when … then … else … end"),
+    ("iif", "case when … then … else … end"),
+    ("decode", "case … when … then … end"),
+    ("countif", "count(*) filter (where …)"),
+    ("count_if", "count(*) filter (where …)"),
+    ("sumif", "sum(…) filter (where …)"),
+    ("mid", "substr"),
+    ("charindex", "strpos"),
+    ("convert", "cast(… as TYPE)"),
+];
+
+fn suggest_function(name: &str) -> Option<String> {
+    let lowered = name.to_lowercase();
+    if let Some((_, ours)) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == lowered) {
+        return Some(format!("here that is `{ours}`"));
+    }
+    let engine = super::engine::engine();
+    let names = engine.scalar_functions().keys().chain(engine.aggregate_functions().keys()).chain(engine.window_functions().keys());
+    let near = crate::diagnostic::nearest(&lowered, names.map(String::as_str));
+    match near.as_slice() {
+        [] => None,
+        names => Some(format!("did you mean {}?", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or "))),
+    }
+}
+
 /// A message about types, with the engine's names of types replaced by those of declarations.
-fn types_sentence(text: &str) -> String {
+pub fn types_sentence(text: &str) -> String {
     let mut message = sentence(text);
     for (engine, ours) in [
         ("LargeUtf8", "text"),

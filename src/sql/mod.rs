@@ -21,7 +21,7 @@ pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of};
 pub use engine::{ENGINE_VERSION, engine, session_config};
-pub use error::plain as error_text;
+pub use error::{plain as error_text, types_sentence};
 pub use limits::QueryLimits;
 pub use parse::{ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query};
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, unnamed_columns};

@@ -4,7 +4,7 @@ use super::limits::{QueryLimits, exceeded};
 use super::{error, gate};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{LineColumn, SourceText, Span};
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement, TableFactor};
 use datafusion::sql::sqlparser::ast::{Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -185,8 +185,12 @@ fn parse_tokens(
             .at(at, "a second statement")
             .with_help("make a slice of each query")
     } else {
-        Diagnostic::error(Code::SqlSyntax, format!("expected the end of the query, found `{found}`"))
-            .at(at, "the query could end before this")
+        let diagnostic = Diagnostic::error(Code::SqlSyntax, format!("expected the end of the query, found `{found}`"))
+            .at(at, "the query could end before this");
+        match missing_comma(&tokens, source, span, at) {
+            Some(help) => diagnostic.with_help(help),
+            None => diagnostic,
+        }
     }])
 }
 
@@ -251,6 +255,19 @@ fn hint(tokens: &[TokenWithSpan], at: Span, source: &SourceText, span: Span) -> 
     }
 }
 
+/// `select day count(*)`: with its comma left out, `count` is read as the name of `day`, and what follows makes no sense.
+fn missing_comma(tokens: &[TokenWithSpan], source: &SourceText, span: Span, at: Span) -> Option<String> {
+    let index = tokens.iter().position(|token| byte_span(source, span, token.span) == at)?;
+    let mut before = tokens[..index].iter().rev().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    match (before.next().map(|token| &token.token), before.next().map(|token| &token.token), &tokens[index].token) {
+        (Some(Token::Word(name)), Some(Token::Word(_) | Token::RParen), Token::LParen | Token::Period) => {
+            Some(format!("is a comma missing before `{}`?", name.value))
+        }
+        (_, _, Token::Word(_)) => Some("is a comma, or an operator, missing before this?".to_owned()),
+        _ => None,
+    }
+}
+
 fn finish(
     source: &SourceText,
     span: Span,
@@ -267,22 +284,34 @@ fn finish(
 
 /// The relations that the query names, without its own CTEs, each place once.
 fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationReference> {
-    struct Names(Vec<ObjectName>);
+    #[derive(Default)]
+    struct Names {
+        relations: Vec<ObjectName>,
+        /// Table functions: named like relations, but called.
+        functions: Vec<ObjectName>,
+    }
     impl Visitor for Names {
         type Break = ();
         fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-            self.0.push(relation.clone());
+            self.relations.push(relation.clone());
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+                self.functions.push(name.clone());
+            }
             ControlFlow::Continue(())
         }
     }
-    let mut names = Names(Vec::new());
+    let mut names = Names::default();
     let _ = query.visit(&mut names);
     let statement = datafusion::sql::parser::Statement::Statement(Box::new(Statement::Query(Box::new(query.clone()))));
     let relations: BTreeSet<String> = datafusion::sql::resolve::resolve_table_references(&statement, true)
         .map(|(relations, _)| relations.iter().map(|relation| relation.to_string().to_lowercase()).collect())
         .unwrap_or_default();
     let mut references: Vec<RelationReference> = Vec::new();
-    for name in names.0 {
+    let is_function = |name: &ObjectName| names.functions.iter().any(|other| other == name && other.span() == name.span());
+    for name in names.relations.iter().filter(|name| !is_function(name)) {
         let identifiers: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
         let parts: Vec<String> = identifiers.iter().map(|identifier| fold(identifier)).collect();
         // DataFusion's own resolution knows which names are CTEs where; it compares folded names.

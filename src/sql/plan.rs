@@ -221,7 +221,7 @@ fn with_related(
     for note in &engine.notes {
         let span = note.span.map(|span| engine_byte_span(source, query, span));
         if let Some(span) = span.filter(|span| !span.is_empty() && Some(*span) != diagnostic.span) {
-            diagnostic = diagnostic.with_label(span, error::sentence(&note.message));
+            diagnostic = diagnostic.with_label(span, error::types_sentence(&note.message));
         }
     }
     if let (Some(help), Some(span), Code::UnknownColumn) = (&what.help, diagnostic.span, what.code) {

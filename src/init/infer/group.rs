@@ -13,6 +13,7 @@
 //! is one. Columns may come and go within a series, as they do over the years, as long as most of them stay.
 
 use super::names::identifier;
+use super::pattern::{is_dated, is_variable, matches, pattern, words};
 use super::walk::RawFile;
 use crate::semantic::FileFormat;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +84,7 @@ impl<'f> Bucket<'f, '_> {
             let name = file_pattern(pattern, files);
             let mut others = series.iter().filter(|(other, _)| *other != pattern).flat_map(|(_, files)| files);
             if is_coherent(files) && !others.any(|other| matches(&name, &other.raw.stem)) {
-                groups.push(self.group(&name, self.names(&words(pattern)), files.clone()));
+                groups.push(self.group(&name, self.names(&words(&name)), files.clone()));
             } else {
                 groups.extend(files.iter().map(|file| self.alone(file)));
             }
@@ -93,8 +94,8 @@ impl<'f> Bucket<'f, '_> {
 
     /// One source of all files, whose names follow one pattern or none.
     fn whole(&self, pattern: Option<&String>) -> Group<'f> {
-        let word = pattern.map(|pattern| words(pattern)).filter(|word| !word.split('_').all(|word| GENERIC.contains(&word)));
         let name = pattern.map_or_else(|| "*".to_owned(), |pattern| file_pattern(pattern, &self.files));
+        let word = Some(words(&name)).filter(|words| !words.split('_').all(|word| GENERIC.contains(&word)));
         let is_one_path = !name.contains('*') && !self.folder.is_pattern;
         if let [file] = self.files.as_slice()
             && is_one_path
@@ -185,7 +186,7 @@ impl Folder {
                 if !is_again {
                     folder.captured.push((column, value.to_owned()));
                 }
-            } else if matches!(parts(piece).as_slice(), [Part::Variable(_)]) {
+            } else if is_variable(piece) {
                 folder.template.push_str("*/");
                 folder.is_pattern = true;
             } else {
@@ -237,126 +238,11 @@ fn common_and_union(files: &[&DataFile]) -> (usize, usize) {
     (counts.values().filter(|count| **count == files.len()).count(), counts.len())
 }
 
-/// A piece of a name: text that stays, or a number, a date or a UUID that the next file has another of.
-#[derive(PartialEq, Eq, Debug)]
-enum Part<'t> {
-    Fixed(&'t str),
-    Variable(&'t str),
-}
-
-fn parts(text: &str) -> Vec<Part<'_>> {
-    let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < text.len() {
-        let length = variable(&text.as_bytes()[at..]);
-        if length > 0 {
-            if start < at {
-                parts.push(Part::Fixed(&text[start..at]));
-            }
-            parts.push(Part::Variable(&text[at..at + length]));
-            start = at + length;
-        }
-        at += length.max(text[at..].chars().next().map_or(1, char::len_utf8));
-    }
-    if start < text.len() {
-        parts.push(Part::Fixed(&text[start..]));
-    }
-    parts
-}
-
-/// How many bytes at the beginning vary: numbers and UUIDs, and what joins them into dates and times.
-fn variable(text: &[u8]) -> usize {
-    let one = |from: usize| {
-        let rest = text.get(from..).unwrap_or_default();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if is_uuid(rest) { 36 } else { digits }
-    };
-    let mut end = one(0);
-    while end > 0 && matches!(text.get(end), Some(b'-' | b'_' | b'.' | b':' | b'T')) && one(end + 1) > 0 {
-        end += 1 + one(end + 1);
-    }
-    end
-}
-
-fn is_uuid(text: &[u8]) -> bool {
-    let is_right = |(at, byte): (usize, &u8)| match at {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    text.get(..36).is_some_and(|uuid| uuid.iter().enumerate().all(is_right))
-}
-
-/// A name with `*` for what varies.
-fn pattern(stem: &str) -> String {
-    let part = |part: &Part| match part {
-        Part::Fixed(text) => (*text).to_owned(),
-        Part::Variable(_) => "*".to_owned(),
-    };
-    parts(stem).iter().map(part).collect()
-}
-
-/// The words of a pattern as a name; empty without any.
-fn words(pattern: &str) -> String {
-    identifier(&pattern.replace('*', "_"), "")
-}
-
 /// What matches the names of a series. One file by itself has its own name, unless that is a date: another will follow.
 fn file_pattern(pattern: &str, files: &[&DataFile]) -> String {
     let stems: BTreeSet<&str> = files.iter().map(|file| file.raw.stem.as_str()).collect();
     match stems.first() {
         Some(stem) if stems.len() == 1 && !is_dated(stem) => (*stem).to_owned(),
         Some(_) | None => pattern.to_owned(),
-    }
-}
-
-fn is_dated(stem: &str) -> bool {
-    parts(stem).iter().any(|part| match part {
-        Part::Fixed(_) => false,
-        Part::Variable(text) => {
-            let digits = text.bytes().filter(u8::is_ascii_digit).count();
-            (text.starts_with("19") || text.starts_with("20")) && digits >= 6 && !is_uuid(text.as_bytes())
-        }
-    })
-}
-
-/// Whether a pattern with `*` matches a name. The first place for each piece will do, as long as the last is the end.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = pieces.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let pieces: Vec<&str> = pieces.collect();
-    let Some((last, between)) = pieces.split_last() else { return rest.is_empty() };
-    for piece in between {
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_varies_in_names_is_found() {
-        for (stem, shown) in [
-            ("orders", "orders"),
-            ("2026-01-01", "*"),
-            ("orders_2026-01-01T10-30", "orders_*"),
-            ("part-00000-7c3f0a11-0000-4abc-8def-0123456789ab-c000.snappy", "part-*-c*.snappy"),
-            ("Zürich7", "Zürich*"),
-            ("v2", "v*"),
-        ] {
-            assert_eq!(pattern(stem), shown);
-        }
-        assert!(is_dated("orders_2026-01") && is_dated("20260101") && !is_dated("orders_2") && !is_dated("123456"));
-        assert_eq!(words("part-*-c*.snappy"), "part_c_snappy");
-    }
-
-    #[test]
-    fn patterns_match_names() {
-        assert!(matches("orders_*", "orders_1") && matches("*", "x") && matches("a*b*c", "a-b-b-c") && matches("a", "a"));
-        assert!(!matches("orders_*", "order_1") && !matches("a*b", "a-b-c") && !matches("a", "ab"));
     }
 }

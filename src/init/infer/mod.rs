@@ -13,6 +13,7 @@
 
 mod walk;
 mod names;
+mod pattern;
 mod group;
 mod scalar;
 mod columns;
