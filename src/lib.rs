@@ -24,11 +24,5 @@ pub mod serve;
 pub mod suite;
 pub mod workspace;
 pub mod driver;
-pub mod init {
-    pub mod ledgerx;
-    mod template;
-    pub use template::{Template, write_template};
-    pub struct Inferred { pub text: String, pub sources: Vec<u8>, pub skipped: Vec<(String,String)> }
-    pub fn infer(_: &std::path::Path, _: &str) -> Result<Inferred, String> { Err("temp".to_owned()) }
-}
+pub mod init;
 pub mod cli;

@@ -46,7 +46,10 @@ fn main() -> ExitCode {
 
 /// Prints a pie command and runs it in the example.
 fn pie(dir: &Path, command: &[&str]) -> u8 {
-    let shown: Vec<String> = command.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() }).collect();
+    let shown: Vec<String> = command
+        .iter()
+        .map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() })
+        .collect();
     println!("\n$ pie {}", shown.join(" "));
     let dir = dir.display().to_string();
     let args: Vec<String> = ["-C", dir.as_str()].into_iter().chain(command.iter().copied()).map(String::from).collect();

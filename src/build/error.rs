@@ -10,16 +10,36 @@ use crate::store::StoreError;
 pub enum BuildError {
     Failure(Failure),
     /// A promise of not-null that a row breaks.
-    Null { column: String, rows: u64, example: String },
-    DuplicateKey { values: Vec<String>, rows: u64, keys: u64 },
-    Check { name: String, rows: u64, examples: String },
+    Null {
+        column: String,
+        rows: u64,
+        example: String,
+    },
+    DuplicateKey {
+        values: Vec<String>,
+        rows: u64,
+        keys: u64,
+    },
+    Check {
+        name: String,
+        rows: u64,
+        examples: String,
+    },
     /// Inputs without any version to read.
-    InputMissing { inputs: Vec<(RelationName, String)> },
+    InputMissing {
+        inputs: Vec<(RelationName, String)>,
+    },
     NotFrozen(RelationName),
     DeclarationChanged(RelationName),
     /// A raw file isn't what was frozen.
-    RawChanged { source: RelationName, file: String },
-    RawVanished { source: RelationName, file: String },
+    RawChanged {
+        source: RelationName,
+        file: String,
+    },
+    RawVanished {
+        source: RelationName,
+        file: String,
+    },
     Store(StoreError),
     Internal(String),
     Interrupted,

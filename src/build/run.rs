@@ -20,7 +20,8 @@ pub fn ordered(slice: &Slice) -> Result<LogicalPlan, BuildError> {
     let Some(plan) = &slice.plan else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
     let failed = |e: datafusion::common::DataFusionError| BuildError::Failure(Failure::from(&e));
     let schema = plan.schema();
-    let columns: Vec<Expr> = (0..schema.fields().len()).map(|index| Expr::Column(Column::from(schema.qualified_field(index)))).collect();
+    let columns: Vec<Expr> =
+        (0..schema.fields().len()).map(|index| Expr::Column(Column::from(schema.qualified_field(index)))).collect();
     let position = |name: &String| slice.columns.iter().position(|column| &column.name == name);
     let first = slice.sort_by.iter().filter_map(position);
     let mut order: Vec<usize> = first.collect();
@@ -44,12 +45,19 @@ pub struct Running {
 }
 
 impl Running {
-    pub async fn start(slice: &Slice, runtime: &Runtime, tables: &Tables, spill_joins: bool) -> Result<Running, BuildError> {
+    pub async fn start(
+        slice: &Slice,
+        runtime: &Runtime,
+        tables: &Tables,
+        spill_joins: bool,
+    ) -> Result<Running, BuildError> {
         let plan = ordered(slice)?;
         let (physical, state) = runtime.physical_plan(&plan, tables, spill_joins).await?;
-        let stream = datafusion::physical_plan::execute_stream(Arc::clone(&physical), state.task_ctx()).map_err(|e| Failure::from(&e))?;
+        let stream = datafusion::physical_plan::execute_stream(Arc::clone(&physical), state.task_ctx())
+            .map_err(|e| Failure::from(&e))?;
         // Nulls are looked for in the rows, so the schema of batches under way allows them.
-        let columns: Vec<_> = slice.columns.iter().map(|column| crate::semantic::Column { nullable: true, ..column.clone() }).collect();
+        let columns: Vec<_> =
+            slice.columns.iter().map(|column| crate::semantic::Column { nullable: true, ..column.clone() }).collect();
         Ok(Running { stream, physical, schema: schema_of(&columns) })
     }
 
@@ -75,14 +83,19 @@ impl Running {
 /// The same rows under a schema that promises more, such as not-null; what it promises was verified before.
 pub fn under_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
     let rows = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &rows).map_err(|e| BuildError::Internal(e.to_string()))
+    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &rows)
+        .map_err(|e| BuildError::Internal(e.to_string()))
 }
 
 /// Casts a batch's columns, by position, to the types of a schema.
 fn to_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let cast = |(array, field): (&ArrayRef, &Arc<datafusion::arrow::datatypes::Field>)| {
-        if array.data_type() == field.data_type() { Ok(Arc::clone(array)) } else { cast_with_options(array, field.data_type(), &options) }
+        if array.data_type() == field.data_type() {
+            Ok(Arc::clone(array))
+        } else {
+            cast_with_options(array, field.data_type(), &options)
+        }
     };
     let columns: Result<Vec<ArrayRef>, _> = batch.columns().iter().zip(schema.fields()).map(cast).collect();
     let internal = |e: datafusion::arrow::error::ArrowError| BuildError::Internal(e.to_string());

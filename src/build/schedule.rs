@@ -186,7 +186,9 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
     if let Some(blocked) = &plan.change.blocked {
         let (outcome, error) = match blocked {
             Blocked::NotFrozen(source) => (Outcome::Skipped, Some(BuildError::NotFrozen(source.clone()))),
-            Blocked::DeclarationChanged(source) => (Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone()))),
+            Blocked::DeclarationChanged(source) => {
+                (Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone())))
+            }
             Blocked::Invalid => (Outcome::Failed, None),
         };
         // What is wrong with an invalid slice was told when the project was checked.
@@ -242,7 +244,8 @@ fn slice_build<'a>(build: &'a Build, plan: &SlicePlan, slice: &'a Slice) -> Slic
 /// A slice without a plan of its own: in error itself, or reading one whose columns aren't known.
 fn invalid(model: &SemanticModel, slice: &Slice) -> Diagnostic {
     let broken = model.graph.inputs(&slice.name).into_iter().filter(|input| {
-        model.slices.get(input).is_some_and(|slice| !slice.valid) || model.sources.get(input).is_some_and(|source| !source.valid)
+        model.slices.get(input).is_some_and(|slice| !slice.valid)
+            || model.sources.get(input).is_some_and(|source| !source.valid)
     });
     let inputs: Vec<(RelationName, String)> = broken.map(|input| (input, "has errors".to_owned())).collect();
     if inputs.is_empty() {
@@ -266,7 +269,8 @@ async fn raw_files_unchanged(build: &Build, slice: &Slice, inputs: &Inputs) -> R
                 Err(cause) => return Err(BuildError::Internal(cause)),
             };
             if tag != file.tag {
-                let digest = build.runtime.digest(&input.files.store_url, &file.path).await.map_err(BuildError::Internal)?;
+                let digest =
+                    build.runtime.digest(&input.files.store_url, &file.path).await.map_err(BuildError::Internal)?;
                 if digest != file.blake3 {
                     return Err(BuildError::RawChanged { source: name, file: file.path.clone() });
                 }
@@ -312,7 +316,9 @@ fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, stale: bool
     let (Some(slice), Some(record)) = (build.model.slices.get(name), build.state.head_builds.get(name)) else { return };
     let same = record.columns.len() == slice.columns.len()
         && record.columns.iter().zip(&slice.columns).all(|(record, column)| {
-            record.name == column.name && record.data_type == column.data_type.to_string() && record.nullable == column.nullable
+            record.name == column.name
+                && record.data_type == column.data_type.to_string()
+                && record.nullable == column.nullable
         });
     if same && head.build.is_some() {
         insert(name, slice, head, record, stale, inputs);
@@ -321,7 +327,14 @@ fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, stale: bool
     }
 }
 
-fn insert(name: &RelationName, slice: &Slice, commit: &CommitRecord, record: &BuildRecord, stale: bool, inputs: &mut Inputs) {
+fn insert(
+    name: &RelationName,
+    slice: &Slice,
+    commit: &CommitRecord,
+    record: &BuildRecord,
+    stale: bool,
+    inputs: &mut Inputs,
+) {
     let Ok(files) = build_files(record) else { return };
     let input = Input {
         record: InputRecord {

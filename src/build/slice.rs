@@ -4,12 +4,12 @@ use super::run::{Running, under_schema};
 use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
 use crate::content::ContentHasher;
-use crate::exec::{FileSet, Failure, ParquetFile, Runtime, build_files};
+use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::Stamp;
 use crate::incremental::{preimage_of, verified_digest};
 use crate::manifest::{
-    BuildRecord, BuildReference, ColumnRecord, CommitKind, CommitRecord, Content, DataFile, FORMAT, KeyPreimage, PartitionBuild,
-    partitions_digest,
+    BuildRecord, BuildReference, ColumnRecord, CommitKind, CommitRecord, Content, DataFile, FORMAT, KeyPreimage,
+    PartitionBuild, partitions_digest,
 };
 use crate::semantic::{SemanticModel, Slice, schema_of};
 use crate::store::{Numbered, Store};
@@ -127,7 +127,9 @@ impl SliceBuild<'_> {
             partition_by: self.slice.partition_by.clone(),
             rows: file.rows,
             bytes: file.size,
-            content: partitions_digest(partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content))),
+            content: partitions_digest(
+                partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content)),
+            ),
             partitions,
             created_at: now(self.stamp),
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -138,13 +140,20 @@ impl SliceBuild<'_> {
         Ok(record)
     }
 
-    async fn write(&self, id: &str, total: u64, tables: &crate::exec::Tables, spill_joins: bool) -> Result<(DataFile, Content), BuildError> {
+    async fn write(
+        &self,
+        id: &str,
+        total: u64,
+        tables: &crate::exec::Tables,
+        spill_joins: bool,
+    ) -> Result<(DataFile, Content), BuildError> {
         let internal = |e: String| BuildError::Internal(e);
         let schema = schema_of(&self.slice.columns);
         let path = self.store.build_folder(&self.slice.name, id).join("part-00000.parquet");
         let mut running = Running::start(self.slice, self.runtime, tables, spill_joins).await?;
         let mut hasher = ContentHasher::new(&schema).map_err(|e| internal(e.to_string()))?;
-        let mut file = ParquetFile::create(self.store.objects(), path, std::sync::Arc::clone(&schema)).map_err(|e| internal(e.to_string()))?;
+        let mut file = ParquetFile::create(self.store.objects(), path, std::sync::Arc::clone(&schema))
+            .map_err(|e| internal(e.to_string()))?;
         let mut rows = 0;
         loop {
             // While the plan reads and nothing comes out yet, the bar goes on.
@@ -173,8 +182,17 @@ impl SliceBuild<'_> {
     fn check_types(&self, files: &FileSet) -> Result<(), BuildError> {
         let wanted = schema_of(&self.slice.columns);
         let same = files.schema.fields().len() == wanted.fields().len()
-            && files.schema.fields().iter().zip(wanted.fields()).all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
-        if same { Ok(()) } else { Err(BuildError::Internal("an earlier build of this key has other columns".to_owned())) }
+            && files
+                .schema
+                .fields()
+                .iter()
+                .zip(wanted.fields())
+                .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
+        if same {
+            Ok(())
+        } else {
+            Err(BuildError::Internal("an earlier build of this key has other columns".to_owned()))
+        }
     }
 
     /// Promises of not-null may be newer than the build.

@@ -24,24 +24,36 @@ pub async fn verify(
     inputs: &Inputs,
     runtime: &Runtime,
 ) -> Result<(), BuildError> {
-    let duplicate = duplicate_key(&slice.name, &slice.key, files.clone(), runtime).await.map_err(BuildError::Internal)?;
+    let duplicate =
+        duplicate_key(&slice.name, &slice.key, files.clone(), runtime).await.map_err(BuildError::Internal)?;
     if let Some(duplicate) = duplicate {
         return Err(BuildError::DuplicateKey { values: duplicate.values, rows: duplicate.rows, keys: duplicate.keys });
     }
     for check in &slice.checks {
-        let others: Vec<_> = model.stored_inputs(&check.reads).into_iter().filter(|input| input != &slice.name).collect();
+        let others: Vec<_> =
+            model.stored_inputs(&check.reads).into_iter().filter(|input| input != &slice.name).collect();
         let mut tables = inputs.tables(&others)?;
         tables.insert(slice.name.clone(), files_table(files.clone()));
         if let Some(violation) = check_violations(check, runtime, &tables).await? {
-            return Err(BuildError::Check { name: check.name.clone(), rows: violation.rows, examples: violation.examples });
+            return Err(BuildError::Check {
+                name: check.name.clone(),
+                rows: violation.rows,
+                examples: violation.examples,
+            });
         }
     }
     Ok(())
 }
 
 /// The rows for which a check is false; as in SQL's own `check`, a predicate that is null holds.
-pub async fn check_violations(check: &Check, runtime: &Runtime, tables: &Tables) -> Result<Option<Violation>, BuildError> {
-    let Some(plan) = &check.violations else { return Err(BuildError::Internal(format!("the check `{}` has no plan", check.name))) };
+pub async fn check_violations(
+    check: &Check,
+    runtime: &Runtime,
+    tables: &Tables,
+) -> Result<Option<Violation>, BuildError> {
+    let Some(plan) = &check.violations else {
+        return Err(BuildError::Internal(format!("the check `{}` has no plan", check.name)));
+    };
     let mut stream = runtime.stream(plan, tables, false).await?;
     let mut rows = 0;
     let mut examples: Vec<RecordBatch> = Vec::new();

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// A declarative dataflow compiler: frozen sources, independent slices, minimal rebuilds.
 #[derive(Parser, Debug)]
 #[command(name = "pie", version, about, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "A first project:\n  pie init hello && cd hello && pie build --freeze && pie show orders_by_day")]
+#[command(
+    after_help = "A first project:\n  pie init hello && cd hello && pie build --freeze && pie show orders_by_day"
+)]
 pub struct Cli {
     /// Run as if started in this folder
     #[arg(short = 'C', global = true, default_value = ".", value_name = "DIR", hide_default_value = true)]
@@ -55,7 +57,9 @@ pub enum ReportFormat {
 
 /// Write a project that builds as it stands, or declare sources from existing files
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  pie init hello\n  pie init shop --template ledgerx --size 64MB\n  pie init . --from raw        writes raw.pie from the files below raw/")]
+#[command(
+    after_help = "Examples:\n  pie init hello\n  pie init shop --template ledgerx --size 64MB\n  pie init . --from raw        writes raw.pie from the files below raw/"
+)]
 pub struct InitArgs {
     /// The project's folder; made where it doesn't exist
     #[arg(default_value = ".")]
@@ -103,7 +107,9 @@ pub struct FmtArgs {
 
 /// Verify the files of each source and record them as an immutable version
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  pie freeze\n  pie freeze payments.transfers --replace --reason 'provider resent March'")]
+#[command(
+    after_help = "Examples:\n  pie freeze\n  pie freeze payments.transfers --replace --reason 'provider resent March'"
+)]
 pub struct FreezeArgs {
     /// Freeze only these sources
     pub sources: Vec<String>,
@@ -132,7 +138,9 @@ pub struct PlanArgs {
 
 /// Build what changed, verify it, and publish each slice by itself
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  pie build --freeze           the one command of a daily job\n  pie build risk.daily_alerts --jobs 1")]
+#[command(
+    after_help = "Examples:\n  pie build --freeze           the one command of a daily job\n  pie build risk.daily_alerts --jobs 1"
+)]
 pub struct BuildArgs {
     /// Build only these slices and what they read
     pub slices: Vec<String>,
@@ -156,7 +164,9 @@ pub enum RowFormat {
 
 /// Answer a SQL query over published slices and frozen sources
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  pie query \"select chain, sum(volume) as volume from payments.daily_volume group by chain\"")]
+#[command(
+    after_help = "Example:\n  pie query \"select chain, sum(volume) as volume from payments.daily_volume group by chain\""
+)]
 pub struct QueryArgs {
     /// One read-only query
     pub sql: String,

@@ -20,7 +20,8 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
     let warnings = shown.len() - errors;
     let model = &project.model;
     // Declarations in error count too.
-    let kinds = |kind: &str| model.declarations.relations.values().filter(|declaration| declaration.kind() == kind).count();
+    let kinds =
+        |kind: &str| model.declarations.relations.values().filter(|declaration| declaration.kind() == kind).count();
     match args.format {
         ReportFormat::Json => {
             let report = json!({
@@ -56,7 +57,8 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
                     found.push(count(warnings, "warning"));
                 }
                 writeln!(streams.err, "{what}: {}", found.join(", "))?;
-                let codes: std::collections::BTreeSet<&str> = shown.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
+                let codes: std::collections::BTreeSet<&str> =
+                    shown.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
                 if let Some(code) = codes.first() {
                     writeln!(streams.err, "`pie explain {code}` tells more about a code")?;
                 }

@@ -70,7 +70,9 @@ fn source_line(report: &SourceReport, color: bool) -> String {
                 bytes(record.bytes)
             )
         }
-        Some(Frozen::Unchanged(version)) => format!("{} {}  version {}", word(DIM, "unchanged"), report.name, version.number),
+        Some(Frozen::Unchanged(version)) => {
+            format!("{} {}  version {}", word(DIM, "unchanged"), report.name, version.number)
+        }
         None => format!("{} {}", word(RED, "failed"), report.name),
     }
 }
@@ -150,7 +152,8 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     let (sender, events) = tokio::sync::mpsc::unbounded_channel();
     let to_do = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
     let to_do = to_do.plan.slices.iter().filter(|slice| slice.action() != Action::Reuse).count();
-    let running = driver::build(&project, &session, wanted.as_ref(), jobs, Arc::new(Sender(sender)), cancelled.clone(), |_| {});
+    let running =
+        driver::build(&project, &session, wanted.as_ref(), jobs, Arc::new(Sender(sender)), cancelled.clone(), |_| {});
     let (outcome, shown) = tokio::join!(running, show(events, to_do, !human, streams));
     shown?;
     on_interrupt.abort();
@@ -161,7 +164,11 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     } else {
         writeln!(streams.out, "{:#}", report_json(&report, &project))?;
     }
-    let conflict = report.slices.iter().flat_map(|slice| &slice.diagnostics).any(|diagnostic| diagnostic.code == Code::CommitConflict);
+    let conflict = report
+        .slices
+        .iter()
+        .flat_map(|slice| &slice.diagnostics)
+        .any(|diagnostic| diagnostic.code == Code::CommitConflict);
     Ok(match () {
         () if conflict => exit::CONFLICT,
         () if failed || broken || freeze_failed => exit::FINDINGS,
@@ -169,7 +176,12 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     })
 }
 
-fn tell(report: &Report, project: &Project, took: std::time::Duration, streams: &mut Streams<'_>) -> std::io::Result<()> {
+fn tell(
+    report: &Report,
+    project: &Project,
+    took: std::time::Duration,
+    streams: &mut Streams<'_>,
+) -> std::io::Result<()> {
     let mut diagnostics: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
     // What failed comes before what was skipped because of it.
     diagnostics.sort_by_key(|diagnostic| diagnostic.code == Code::InputMissing);
@@ -181,7 +193,12 @@ fn tell(report: &Report, project: &Project, took: std::time::Duration, streams: 
     }
     if number(Built::Reused) == total {
         let are = if total == 1 { "is" } else { "are all" };
-        return writeln!(streams.err, "Nothing to do: {} {are} fresh. Done in {}.", count(total, "slice"), elapsed(took));
+        return writeln!(
+            streams.err,
+            "Nothing to do: {} {are} fresh. Done in {}.",
+            count(total, "slice"),
+            elapsed(took)
+        );
     }
     let parts: Vec<String> = [
         (Built::Built, "built"),
@@ -236,7 +253,11 @@ fn slice_json(slice: &SliceReport, project: &Project) -> Value {
 }
 
 /// The relations that arguments name; `None` where none is named, which means all.
-pub(super) fn selected(project: &Project, names: &[String], kind: &str) -> Result<Option<BTreeSet<RelationName>>, Stop> {
+pub(super) fn selected(
+    project: &Project,
+    names: &[String],
+    kind: &str,
+) -> Result<Option<BTreeSet<RelationName>>, Stop> {
     if names.is_empty() {
         return Ok(None);
     }

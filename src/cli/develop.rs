@@ -1,7 +1,9 @@
 //! `pie test`, `pie graph`, `pie explain`, `pie emit`, `pie debug`, `pie completions`
 
-use super::args::{CompletionsArgs, DebugArgs, EmitArgs, EmitAs, ExplainArgs, GraphArgs, GraphFormat, ReportFormat, Stage, TestArgs};
 use super::args::{Cli, CliCommand};
+use super::args::{
+    CompletionsArgs, DebugArgs, EmitArgs, EmitAs, ExplainArgs, GraphArgs, GraphFormat, ReportFormat, Stage, TestArgs,
+};
 use super::output::{GREEN, RED, Streams, YELLOW, count, paint};
 use super::{Outcome, Stop, exit};
 use crate::diagnostic::{Code, Diagnostic, did_you_mean, human, json};
@@ -83,7 +85,11 @@ fn drawing(project: &Project, columns: bool) -> Drawing {
             depth: model.graph.depth(name),
             owner: model.domains.get(&name.domain).and_then(|domain| domain.owner.clone()),
             doc: slice.and_then(|slice| slice.doc.clone()).or_else(|| source.and_then(|source| source.doc.clone())),
-            columns: if columns { model.columns(name).unwrap_or_default().iter().map(shown).collect() } else { Vec::new() },
+            columns: if columns {
+                model.columns(name).unwrap_or_default().iter().map(shown).collect()
+            } else {
+                Vec::new()
+            },
         }
     };
     let nodes = model.graph.order().iter().map(node).collect();
@@ -114,7 +120,9 @@ pub async fn emit(cli: &Cli, args: &EmitArgs, streams: &mut Streams<'_>) -> Outc
     let found = driver::find(&project.model, std::slice::from_ref(&args.slice), "slice")?;
     let slice = found.iter().find_map(|name| project.model.slices.get(name));
     let Some(slice) = slice else {
-        return Err(Diagnostic::error(Code::UnknownRelation, format!("`{}` is a source: it has no plan", args.slice)).into());
+        return Err(
+            Diagnostic::error(Code::UnknownRelation, format!("`{}` is a source: it has no plan", args.slice)).into()
+        );
     };
     let Some(plan) = slice.plan.clone() else {
         super::show_errors(&project, streams)?;
@@ -179,7 +187,11 @@ pub fn debug(cli: &Cli, args: &DebugArgs, streams: &mut Streams) -> Outcome {
                 }
                 let reads = model.graph.inputs(&name);
                 if !reads.is_empty() {
-                    writeln!(streams.out, "  reads {}", reads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))?;
+                    writeln!(
+                        streams.out,
+                        "  reads {}",
+                        reads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                    )?;
                 }
             }
         }

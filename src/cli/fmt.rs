@@ -43,7 +43,15 @@ pub fn run(cli: &Cli, args: &FmtArgs, streams: &mut Streams) -> Outcome {
         writeln!(streams.err, "{} {path}", if args.check || args.diff { "would format" } else { "formatted" })?;
     }
     if changed.is_empty() && broken.is_empty() {
-        writeln!(streams.err, "{}", if wanted.len() == 1 { "1 file is formatted".to_owned() } else { format!("{} are formatted", count(wanted.len(), "file")) })?;
+        writeln!(
+            streams.err,
+            "{}",
+            if wanted.len() == 1 {
+                "1 file is formatted".to_owned()
+            } else {
+                format!("{} are formatted", count(wanted.len(), "file"))
+            }
+        )?;
     }
     let findings = !broken.is_empty() || ((args.check || args.diff) && !changed.is_empty() && args.check);
     Ok(if findings { exit::FINDINGS } else { exit::CLEAN })
@@ -60,7 +68,9 @@ pub(super) fn selection(cli: &Cli, workspace: &Workspace, paths: &[PathBuf]) -> 
         let resolved = absolute.canonicalize().unwrap_or(absolute);
         let root = workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone());
         let before = wanted.len();
-        wanted.extend(workspace.files.iter().filter(|id| root.join(workspace.sources.get(**id).path()).starts_with(&resolved)));
+        wanted.extend(
+            workspace.files.iter().filter(|id| root.join(workspace.sources.get(**id).path()).starts_with(&resolved)),
+        );
         if wanted.len() == before {
             let message = format!("{} holds no .pie file of this project", path.display());
             return Err(Diagnostic::error(Code::UnreadableFile, message).into());

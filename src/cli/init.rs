@@ -24,7 +24,8 @@ pub fn run(cli: &Cli, args: &InitArgs, streams: &mut Streams) -> Outcome {
             for path in written {
                 writeln!(streams.err, "wrote {path}")?;
             }
-            let place = if args.dir == Path::new(".") { String::new() } else { format!("cd {} && ", args.dir.display()) };
+            let place =
+                if args.dir == Path::new(".") { String::new() } else { format!("cd {} && ", args.dir.display()) };
             writeln!(streams.err, "\nNext: {place}pie build --freeze")?;
             Ok(exit::CLEAN)
         }
@@ -39,7 +40,9 @@ pub fn run(cli: &Cli, args: &InitArgs, streams: &mut Streams) -> Outcome {
 fn declare(dir: &Path, from: &Path, streams: &mut Streams) -> Outcome {
     let (absolute_dir, absolute_from) = (std::path::absolute(dir)?, std::path::absolute(from)?);
     let shown = match absolute_from.strip_prefix(&absolute_dir) {
-        Ok(relative) => relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/"),
+        Ok(relative) => {
+            relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+        }
         Err(_) => absolute_from.display().to_string(),
     };
     let inferred = match init::infer(from, &shown) {
@@ -53,17 +56,27 @@ fn declare(dir: &Path, from: &Path, streams: &mut Streams) -> Outcome {
     let stem = from.file_name().map_or_else(|| "raw".to_owned(), |name| name.to_string_lossy().into_owned());
     let target = dir.join(format!("{stem}.pie"));
     if target.exists() {
-        writeln!(streams.err, "error: {} exists already\nhelp: move it away, or name another folder", target.display())?;
+        writeln!(
+            streams.err,
+            "error: {} exists already\nhelp: move it away, or name another folder",
+            target.display()
+        )?;
         return Ok(exit::FINDINGS);
     }
     let config = dir.join(crate::workspace::CONFIG_FILE);
     if crate::workspace::find_root(dir).is_err() {
-        let name = absolute_dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
+        let name =
+            absolute_dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
         std::fs::write(&config, format!("[project]\nname = {name:?}\n"))?;
         writeln!(streams.err, "wrote {}", config.display())?;
     }
     std::fs::write(&target, &inferred.text)?;
-    writeln!(streams.err, "wrote {} with {}", target.display(), super::output::count(inferred.sources.len(), "source"))?;
+    writeln!(
+        streams.err,
+        "wrote {} with {}",
+        target.display(),
+        super::output::count(inferred.sources.len(), "source")
+    )?;
     for (path, why) in &inferred.skipped {
         writeln!(streams.err, "left out {path}: {why}")?;
     }

@@ -85,7 +85,9 @@ fn run_with(args: &[String], mut streams: Streams) -> u8 {
             Ok(Ok(code)) => code,
             // The panic's message was printed where it happened.
             Ok(Err(_)) => {
-                eprintln!("\nThis is a bug in pie. Please report it, with the message above and the files that cause it.");
+                eprintln!(
+                    "\nThis is a bug in pie. Please report it, with the message above and the files that cause it."
+                );
                 exit::USAGE
             }
             Err(error) => {
@@ -120,7 +122,8 @@ fn dispatch(args: &[String], streams: &mut Streams) -> u8 {
         }
         Err(Stop::Diagnostics(diagnostics, sources)) => {
             let _ = write!(streams.err, "{}", human::render(&diagnostics, &sources, streams.color));
-            let conflict = diagnostics.iter().any(|diagnostic| diagnostic.code == crate::diagnostic::Code::CommitConflict);
+            let conflict =
+                diagnostics.iter().any(|diagnostic| diagnostic.code == crate::diagnostic::Code::CommitConflict);
             if conflict { exit::CONFLICT } else { exit::FINDINGS }
         }
     }
@@ -168,7 +171,8 @@ async fn open(project: &Project) -> Result<Session, Stop> {
 
 /// Shows the errors of a project to a person who asked for something else; what is right goes on.
 fn show_errors(project: &Project, streams: &mut Streams) -> std::io::Result<bool> {
-    let errors: Vec<Diagnostic> = project.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
+    let errors: Vec<Diagnostic> =
+        project.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
     write!(streams.err, "{}", human::render(&errors, &project.workspace.sources, streams.color))?;
     Ok(!errors.is_empty())
 }

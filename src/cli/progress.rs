@@ -24,7 +24,8 @@ impl Progress for Sender {
     }
 
     fn advance(&self, slice: &RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64) {
-        let _ = self.0.send(Event::Advanced { slice: slice.clone(), rows_read, rows_total, rows_written, bytes_written });
+        let _ =
+            self.0.send(Event::Advanced { slice: slice.clone(), rows_read, rows_total, rows_written, bytes_written });
     }
 
     fn finished(&self, report: &SliceReport) {
@@ -33,7 +34,12 @@ impl Progress for Sender {
 }
 
 /// Shows events until the sender is gone. `to_do` is how many slices may run.
-pub async fn show(mut events: UnboundedReceiver<Event>, to_do: usize, quiet: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
+pub async fn show(
+    mut events: UnboundedReceiver<Event>,
+    to_do: usize,
+    quiet: bool,
+    streams: &mut Streams<'_>,
+) -> std::io::Result<()> {
     let color = streams.color;
     let mut bars = (streams.terminal && !quiet).then(|| Bars::new(to_do));
     while let Some(event) = events.recv().await {
@@ -72,7 +78,9 @@ fn line(report: &SliceReport, color: bool) -> Option<String> {
         }
     };
     Some(match report.outcome {
-        Outcome::Built => format!("{} {name}  {rows}, {} in {took}{stale}", word(GREEN, "built"), bytes(report.bytes.unwrap_or(0))),
+        Outcome::Built => {
+            format!("{} {name}  {rows}, {} in {took}{stale}", word(GREEN, "built"), bytes(report.bytes.unwrap_or(0)))
+        }
         Outcome::Relabelled => format!("{} {name}  {rows}, nothing ran{stale}", word(GREEN, "relabelled")),
         Outcome::CutOff => format!("{} {name}  its inputs turned out the same", word(DIM, "cut off")),
         Outcome::Dropped => format!("{} {name}", word(YELLOW, "dropped")),
@@ -108,7 +116,9 @@ impl Bars {
                 let style = ProgressStyle::with_template("{spinner} {prefix} [{bar:20}] {msg}, {eta} left")
                     .unwrap_or_else(|_| ProgressStyle::default_bar())
                     .progress_chars("━╸ ");
-                let bar = self.all.insert_before(&self.total, ProgressBar::new(0).with_style(style).with_prefix(slice.to_string()));
+                let bar = self
+                    .all
+                    .insert_before(&self.total, ProgressBar::new(0).with_style(style).with_prefix(slice.to_string()));
                 self.running.insert(slice.clone(), bar);
             }
             Event::Advanced { slice, rows_read, rows_total, rows_written, bytes_written } => {

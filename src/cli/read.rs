@@ -6,7 +6,7 @@ use super::{Outcome, Stop, exit};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::driver::{self, Project, SliceState, SliceStatus};
 use crate::name::RelationName;
-use crate::plan::{bytes, reason_json};
+use crate::plan::bytes;
 use crate::serve::{self, Format};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -76,7 +76,12 @@ pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> 
     })
 }
 
-fn status_text(project: &Project, statuses: &[SliceStatus], now: chrono::DateTime<chrono::Utc>, streams: &mut Streams<'_>) -> std::io::Result<()> {
+fn status_text(
+    project: &Project,
+    statuses: &[SliceStatus],
+    now: chrono::DateTime<chrono::Utc>,
+    streams: &mut Streams<'_>,
+) -> std::io::Result<()> {
     let color = streams.color && streams.out_terminal;
     let width = statuses.iter().map(|status| status.name.name.chars().count()).max().unwrap_or(0);
     let mut domain = "";
@@ -98,12 +103,21 @@ fn status_text(project: &Project, statuses: &[SliceStatus], now: chrono::DateTim
         let state = paint(color, style, &format!("{:<7}", status.state.as_str()));
         let served = match (&status.head, status.age_seconds) {
             (Some(head), Some(age)) => {
-                format!("version {}, {} rows, {}, published {} ago", head.version, head.rows, bytes(head.bytes), duration(age))
+                format!(
+                    "version {}, {} rows, {}, published {} ago",
+                    head.version,
+                    head.rows,
+                    bytes(head.bytes),
+                    duration(age)
+                )
             }
             _ => "never built".to_owned(),
         };
         let overdue = if status.overdue(now) {
-            let limit = status.stale_after_seconds.map(|seconds| duration(i64::try_from(seconds).unwrap_or(i64::MAX))).unwrap_or_default();
+            let limit = status
+                .stale_after_seconds
+                .map(|seconds| duration(i64::try_from(seconds).unwrap_or(i64::MAX)))
+                .unwrap_or_default();
             paint(color, RED, &format!("  stale for longer than {limit}"))
         } else {
             String::new()
@@ -148,7 +162,11 @@ fn status_json(status: &SliceStatus) -> Value {
         "held": Value::Null,
         "rows": head.map(|head| head.rows),
         "bytes": head.map(|head| head.bytes),
-        "reasons": status.reasons.iter().map(reason_json).collect::<Vec<_>>(),
+        "reasons": status.reasons.iter().map(|reason| json!({
+            "kind": reason.kind.as_str(),
+            "of": reason.of.as_ref().map(ToString::to_string),
+            "message": reason.message,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -170,7 +188,11 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
             }
             let why = record.reason.as_ref().map(|reason| format!("  replaced: {reason}")).unwrap_or_default();
             let (files, rows) = (record.files.len(), record.rows);
-            writeln!(streams.out, "{number:>4}  freeze    {}  {:<12}  {files} files, {rows} rows{why}", record.created_at, record.by)?;
+            writeln!(
+                streams.out,
+                "{number:>4}  freeze    {}  {:<12}  {files} files, {rows} rows{why}",
+                record.created_at, record.by
+            )?;
         }
         return Ok(exit::CLEAN);
     }
@@ -184,17 +206,24 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
             writeln!(streams.out, "{}", serde_json::to_string(record).map_err(std::io::Error::other)?)?;
             continue;
         }
-        let inputs: Vec<String> = record.inputs.iter().map(|input| format!("{}@{}", input.name, input.version)).collect();
+        let inputs: Vec<String> =
+            record.inputs.iter().map(|input| format!("{}@{}", input.name, input.version)).collect();
         let from = if inputs.is_empty() { String::new() } else { format!("  from {}", inputs.join(", ")) };
         let why = record.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
         let (kind, rows) = (record.kind.as_str(), record.rows);
-        writeln!(streams.out, "{:>4}  {kind:<8}  {}  {:<12}  {rows} rows{from}{why}", commit.number, record.created_at, record.by)?;
+        writeln!(
+            streams.out,
+            "{:>4}  {kind:<8}  {}  {:<12}  {rows} rows{from}{why}",
+            commit.number, record.created_at, record.by
+        )?;
     }
     Ok(exit::CLEAN)
 }
 
 fn unpublished(name: &RelationName, what: &str) -> Stop {
-    Diagnostic::error(Code::NotPublished, format!("`{name}` was never {what}")).with_help("run `pie build --freeze`").into()
+    Diagnostic::error(Code::NotPublished, format!("`{name}` was never {what}"))
+        .with_help("run `pie build --freeze`")
+        .into()
 }
 
 fn find_one(project: &Project, name: &str) -> Result<RelationName, Stop> {

@@ -56,7 +56,8 @@ impl ContentHasher {
     }
 
     pub fn finish(self) -> Content {
-        let columns = self.columns.into_iter().map(|column| (column.name, column.hasher.finalize().to_hex().to_string()));
+        let columns =
+            self.columns.into_iter().map(|column| (column.name, column.hasher.finalize().to_hex().to_string()));
         Content { rows: self.rows, columns: columns.collect() }
     }
 }

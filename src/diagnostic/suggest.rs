@@ -30,7 +30,9 @@ pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
             all.dedup();
             match all.len() {
                 0 => None,
-                1..=12 => Some(format!("there {} {}", if all.len() == 1 { "is" } else { "are" }, quote(&all).join(", "))),
+                1..=12 => {
+                    Some(format!("there {} {}", if all.len() == 1 { "is" } else { "are" }, quote(&all).join(", ")))
+                }
                 more => Some(format!("there are {} and {} more", quote(&all[..8]).join(", "), more - 8)),
             }
         }

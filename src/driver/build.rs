@@ -28,7 +28,11 @@ pub struct BuildOutcome {
 }
 
 /// Plans the given slices with everything that they read, or all.
-pub async fn plan(project: &Project, session: &Session, slices: Option<&BTreeSet<RelationName>>) -> Result<Planned, StoreError> {
+pub async fn plan(
+    project: &Project,
+    session: &Session,
+    slices: Option<&BTreeSet<RelationName>>,
+) -> Result<Planned, StoreError> {
     let model = &project.model;
     let demanded = slices.map(|slices| {
         let mut demanded = slices.clone();
@@ -52,7 +56,8 @@ pub async fn plan(project: &Project, session: &Session, slices: Option<&BTreeSet
     }
     // A head whose build is gone can't be served or compared: it is built again.
     for name in heads.keys() {
-        let lost = state.heads.get(name).is_some_and(|head| head.build.is_some()) && !state.head_builds.contains_key(name);
+        let lost =
+            state.heads.get(name).is_some_and(|head| head.build.is_some()) && !state.head_builds.contains_key(name);
         if lost {
             state.heads.remove(name);
         }
@@ -130,7 +135,10 @@ fn pin_sources(project: &Project, state: &StoreState) -> BTreeMap<RelationName, 
             content: version.content.clone(),
         };
         let raw = version.files.iter().filter(|file| file.converted.is_none()).cloned().collect();
-        inputs.insert(name.clone(), Input { record, content: InputContent::of_source(version), files, stale: false, raw });
+        inputs.insert(
+            name.clone(),
+            Input { record, content: InputContent::of_source(version), files, stale: false, raw },
+        );
     }
     inputs
 }

@@ -27,7 +27,8 @@ impl Project {
 
 /// Parses, resolves and types a project: no data, no store, no network.
 pub fn check(workspace: Workspace) -> Project {
-    let parses: Vec<Parse> = workspace.files.iter().map(|id| syntax::parse(*id, workspace.sources.get(*id).text())).collect();
+    let parses: Vec<Parse> =
+        workspace.files.iter().map(|id| syntax::parse(*id, workspace.sources.get(*id).text())).collect();
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
@@ -51,9 +52,12 @@ fn cap(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
     });
     for (file, count) in counts.into_iter().filter(|(_, count)| *count > limit) {
         diagnostics.push(
-            Diagnostic::error(Code::LimitExceeded, format!("{} more findings in this file aren't shown", count - limit))
-                .at(crate::text::Span::new(file, 0, 0), "in this file")
-                .with_help("mend the first ones and check again"),
+            Diagnostic::error(
+                Code::LimitExceeded,
+                format!("{} more findings in this file aren't shown", count - limit),
+            )
+            .at(crate::text::Span::new(file, 0, 0), "in this file")
+            .with_help("mend the first ones and check again"),
         );
     }
 }

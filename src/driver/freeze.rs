@@ -39,7 +39,8 @@ pub async fn freeze(
         if !source.valid || sources.is_some_and(|sources| !sources.contains(name)) {
             continue;
         }
-        let frozen = freeze::freeze(source, &session.raw, &session.store, &session.runtime, replace, &session.stamp).await;
+        let frozen =
+            freeze::freeze(source, &session.raw, &session.store, &session.runtime, replace, &session.stamp).await;
         let report = match frozen {
             Ok(outcome) => SourceReport { name: name.clone(), outcome: Some(outcome), diagnostics: Vec::new() },
             Err(errors) => {

@@ -12,13 +12,23 @@ use futures::TryStreamExt;
 use std::collections::BTreeMap;
 
 /// All published slices and frozen sources as tables, each at its head or at the version given.
-pub async fn tables(project: &Project, session: &Session, at: &BTreeMap<RelationName, u64>) -> Result<BTreeMap<RelationName, FileSet>, Diagnostic> {
+pub async fn tables(
+    project: &Project,
+    session: &Session,
+    at: &BTreeMap<RelationName, u64>,
+) -> Result<BTreeMap<RelationName, FileSet>, Diagnostic> {
     let failed = |e: StoreError| e.diagnostic();
-    let damaged = |cause: String| Diagnostic::error(Code::CorruptRecord, "a record can't be read".to_owned()).with_note(cause);
+    let damaged =
+        |cause: String| Diagnostic::error(Code::CorruptRecord, "a record can't be read".to_owned()).with_note(cause);
     let mut tables = BTreeMap::new();
     for (name, head) in session.store.slice_heads().await.map_err(failed)? {
         let commit = match at.get(&name) {
-            Some(version) => session.store.slice_commit(&name, *version).await.map_err(failed)?.ok_or_else(|| no_version(&name, *version, head.number))?,
+            Some(version) => session
+                .store
+                .slice_commit(&name, *version)
+                .await
+                .map_err(failed)?
+                .ok_or_else(|| no_version(&name, *version, head.number))?,
             None => head,
         };
         let Some(build) = &commit.record.build else { continue };
@@ -31,9 +41,12 @@ pub async fn tables(project: &Project, session: &Session, at: &BTreeMap<Relation
         let version = match (at.get(name), head) {
             (_, None) => continue,
             (None, Some(head)) => head,
-            (Some(version), Some(head)) => {
-                session.store.source_version(name, *version).await.map_err(failed)?.ok_or_else(|| no_version(name, *version, head.number))?
-            }
+            (Some(version), Some(head)) => session
+                .store
+                .source_version(name, *version)
+                .await
+                .map_err(failed)?
+                .ok_or_else(|| no_version(name, *version, head.number))?,
         };
         tables.insert(name.clone(), source_files(&version.record, &Session::raw_url(source)).map_err(damaged)?);
     }
@@ -46,12 +59,20 @@ fn no_version(name: &RelationName, version: u64, newest: u64) -> Diagnostic {
 }
 
 /// Answers one query.
-pub async fn query(text: &str, tables: &BTreeMap<RelationName, FileSet>, session: &Session) -> Result<Answer, QueryError> {
+pub async fn query(
+    text: &str,
+    tables: &BTreeMap<RelationName, FileSet>,
+    session: &Session,
+) -> Result<Answer, QueryError> {
     serve::query(text, tables, &session.runtime).await
 }
 
 /// The rows of one slice or source in their stored order.
-pub async fn show(name: &RelationName, tables: &BTreeMap<RelationName, FileSet>, session: &Session) -> Result<Answer, Diagnostic> {
+pub async fn show(
+    name: &RelationName,
+    tables: &BTreeMap<RelationName, FileSet>,
+    session: &Session,
+) -> Result<Answer, Diagnostic> {
     let Some(set) = tables.get(name) else {
         return Err(Diagnostic::error(Code::NotPublished, format!("`{name}` was never published"))
             .with_help("build it first: `pie build --freeze`"));

@@ -73,7 +73,10 @@ pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<S
             };
             let published = head.as_ref().and_then(|head| DateTime::parse_from_rfc3339(&head.created_at).ok());
             let changed = slice.change.reasons.iter().filter_map(|reason| reason.of.as_ref());
-            let stale_since = changed.filter_map(|input| planned.state.sources.get(input)).map(|version| version.created_at.clone()).max();
+            let stale_since = changed
+                .filter_map(|input| planned.state.sources.get(input))
+                .map(|version| version.created_at.clone())
+                .max();
             Some(SliceStatus {
                 name: name.clone(),
                 owner: project.model.domains.get(&name.domain).and_then(|domain| domain.owner.clone()),

@@ -59,7 +59,8 @@ pub fn build_files(record: &BuildRecord) -> Result<FileSet, String> {
 pub fn source_files(version: &SourceVersion, raw_url: &str) -> Result<FileSet, String> {
     let schema = schema(&version.columns)?;
     let converted = version.files.iter().any(|file| file.converted.is_some());
-    let captured: Vec<String> = version.files.first().map(|file| file.captured.keys().cloned().collect()).unwrap_or_default();
+    let captured: Vec<String> =
+        version.files.first().map(|file| file.captured.keys().cloned().collect()).unwrap_or_default();
     let mut files = Vec::new();
     for file in &version.files {
         let mut values = Vec::new();
@@ -82,7 +83,8 @@ pub fn source_files(version: &SourceVersion, raw_url: &str) -> Result<FileSet, S
 
 fn schema(columns: &[ColumnRecord]) -> Result<SchemaRef, String> {
     let field = |column: &ColumnRecord| {
-        let data_type: DataType = column.data_type.parse().map_err(|_| format!("unknown type `{}`", column.data_type))?;
+        let data_type: DataType =
+            column.data_type.parse().map_err(|_| format!("unknown type `{}`", column.data_type))?;
         Ok(Field::new(&column.name, data_type, column.nullable))
     };
     Ok(Arc::new(Schema::new(columns.iter().map(field).collect::<Result<Vec<_>, String>>()?)))
@@ -131,7 +133,8 @@ impl TableProvider for FilesTable {
         };
         let all: Vec<usize> = (0..set.schema.fields().len()).collect();
         let indices: Vec<usize> = projection.unwrap_or(&all).iter().map(|index| position(*index)).collect();
-        let table_schema = TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(from_records).build();
+        let table_schema =
+            TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(from_records).build();
         let statistics = Statistics::new_unknown(table_schema.table_schema())
             .with_num_rows(Precision::Inexact(usize::try_from(set.rows).unwrap_or(usize::MAX)));
         let files: Vec<PartitionedFile> = set.files.iter().map(partitioned_file).collect();

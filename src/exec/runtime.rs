@@ -61,16 +61,27 @@ impl Runtime {
     }
 
     /// The physical plan of an analysed plan over tables. `spill_joins` takes joins that can spill instead of hash joins.
-    pub async fn physical_plan(&self, plan: &LogicalPlan, tables: &Tables, spill_joins: bool) -> Result<(Arc<dyn ExecutionPlan>, SessionState), Failure> {
+    pub async fn physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        tables: &Tables,
+        spill_joins: bool,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SessionState), Failure> {
         let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
         let state = self.session(spill_joins);
         let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
-        let physical = state.query_planner().create_physical_plan(&optimized, &state).await.map_err(|e| Failure::from(&e))?;
+        let physical =
+            state.query_planner().create_physical_plan(&optimized, &state).await.map_err(|e| Failure::from(&e))?;
         Ok((physical, state))
     }
 
     /// Runs an analysed plan; dropping the stream stops it.
-    pub async fn stream(&self, plan: &LogicalPlan, tables: &Tables, spill_joins: bool) -> Result<SendableRecordBatchStream, Failure> {
+    pub async fn stream(
+        &self,
+        plan: &LogicalPlan,
+        tables: &Tables,
+        spill_joins: bool,
+    ) -> Result<SendableRecordBatchStream, Failure> {
         let (physical, state) = self.physical_plan(plan, tables, spill_joins).await?;
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
     }
@@ -137,12 +148,18 @@ impl From<&DataFusionError> for Failure {
 fn bind(plan: &LogicalPlan, tables: &Tables) -> Result<LogicalPlan> {
     let bound = plan.clone().transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(scan) => {
-            let Some(name) = relation_of(&scan.source) else { return Ok(Transformed::no(LogicalPlan::TableScan(scan))) };
+            let Some(name) = relation_of(&scan.source) else {
+                return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+            };
             let Some(table) = tables.get(name) else {
                 return Err(DataFusionError::Execution(format!("`{name}` has no data")));
             };
             let source = provider_as_source(Arc::clone(table));
-            Ok(Transformed::new(LogicalPlan::TableScan(TableScan { source, ..scan }), true, TreeNodeRecursion::Continue))
+            Ok(Transformed::new(
+                LogicalPlan::TableScan(TableScan { source, ..scan }),
+                true,
+                TreeNodeRecursion::Continue,
+            ))
         }
         other => Ok(Transformed::no(other)),
     })?;

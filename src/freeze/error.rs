@@ -10,7 +10,10 @@ pub enum Place {
     /// A line of a text file, from 1.
     Line(u64),
     /// A row of a row group of a Parquet file, both from 0.
-    RowGroup { group: usize, row: u64 },
+    RowGroup {
+        group: usize,
+        row: u64,
+    },
     Whole,
 }
 
@@ -51,13 +54,17 @@ impl FreezeError {
     /// The diagnostic at the source's declaration.
     pub fn diagnostic(&self, source: &Source) -> Diagnostic {
         let name = &source.name;
-        let at_column = |diagnostic: Diagnostic, column: &str, label: String| {
-            match source.columns.iter().find(|other| other.name == column).and_then(|column| column.span) {
-                Some(span) => diagnostic.at(span, label),
-                None => diagnostic.at(source.name_span, label),
-            }
+        let at_column = |diagnostic: Diagnostic, column: &str, label: String| match source
+            .columns
+            .iter()
+            .find(|other| other.name == column)
+            .and_then(|column| column.span)
+        {
+            Some(span) => diagnostic.at(span, label),
+            None => diagnostic.at(source.name_span, label),
         };
-        let at_source = |diagnostic: Diagnostic, label: &str| diagnostic.at(source.from_span.unwrap_or(source.name_span), label);
+        let at_source =
+            |diagnostic: Diagnostic, label: &str| diagnostic.at(source.from_span.unwrap_or(source.name_span), label);
         match self {
             FreezeError::NoFiles { looked_in } => {
                 let diagnostic = Diagnostic::error(Code::NoFiles, format!("no file matches the path of `{name}`"));
@@ -68,7 +75,8 @@ impl FreezeError {
             FreezeError::MissingColumn { file, column, has } => {
                 let diagnostic = Diagnostic::error(Code::FileSchema, format!("{file} has no column `{column}`"));
                 let listed: Vec<String> = has.iter().map(|name| format!("`{name}`")).collect();
-                at_column(diagnostic, column, "declared here".to_owned()).with_help(format!("the file has {}", listed.join(", ")))
+                at_column(diagnostic, column, "declared here".to_owned())
+                    .with_help(format!("the file has {}", listed.join(", ")))
             }
             FreezeError::ColumnType { file, column, declared, found } => {
                 let message = format!("`{column}` is {found} in {file}, not {declared}");
@@ -77,8 +85,12 @@ impl FreezeError {
             }
             FreezeError::BadValue { file, place, column, declared, value } => {
                 let message = format!("{}: `{}` is no {declared}", place.shown(file), shorten(value));
-                at_column(Diagnostic::error(Code::BadValue, message), column, format!("`{column}` is declared as {declared}"))
-                    .with_help("mend the file, or declare the column as text and cast it in a slice")
+                at_column(
+                    Diagnostic::error(Code::BadValue, message),
+                    column,
+                    format!("`{column}` is declared as {declared}"),
+                )
+                .with_help("mend the file, or declare the column as text and cast it in a slice")
             }
             FreezeError::BadRow { file, place, cause } => {
                 let diagnostic = Diagnostic::error(Code::BadValue, format!("{}: {cause}", place.shown(file)));
@@ -87,42 +99,69 @@ impl FreezeError {
             FreezeError::Null { file, place, column, is_key } => {
                 let message = format!("{}: `{column}` is null", place.shown(file));
                 let why = if *is_key { "part of the key, so never null" } else { "declared as `not null`" };
-                at_column(Diagnostic::error(Code::NullInSource, message), column, why.to_owned())
-                    .with_help(if *is_key { "mend the file, or choose another key" } else { "mend the file, or take `not null` away" })
+                at_column(Diagnostic::error(Code::NullInSource, message), column, why.to_owned()).with_help(
+                    if *is_key {
+                        "mend the file, or choose another key"
+                    } else {
+                        "mend the file, or take `not null` away"
+                    },
+                )
             }
             FreezeError::DuplicateKey { key, values, rows, keys } => {
-                let pairs: Vec<String> = key.iter().zip(values).map(|(name, value)| format!("{name} = {}", shorten(value))).collect();
+                let pairs: Vec<String> =
+                    key.iter().zip(values).map(|(name, value)| format!("{name} = {}", shorten(value))).collect();
                 let message = format!("{rows} rows of `{name}` have the key {}", pairs.join(", "));
                 let diagnostic = Diagnostic::error(Code::DuplicateSourceKey, message);
-                let more = if *keys > 1 { format!("{keys} keys stand more than once") } else { "the key must be unique".to_owned() };
+                let more = if *keys > 1 {
+                    format!("{keys} keys stand more than once")
+                } else {
+                    "the key must be unique".to_owned()
+                };
                 at_column(diagnostic, key.first().map_or("", String::as_str), "the key says at most one".to_owned())
                     .with_note(more)
                     .with_help("remove the duplicates from the files, or declare a key that is unique")
             }
             FreezeError::Partition { file, column, declared, value } => {
                 let message = format!("the path {file} gives `{column}` the value `{value}`, which is no {declared}");
-                at_column(Diagnostic::error(Code::PartitionMismatch, message), column, format!("declared as {declared}"))
-                    .with_help("rename the folder or file, or capture another part of the path")
+                at_column(
+                    Diagnostic::error(Code::PartitionMismatch, message),
+                    column,
+                    format!("declared as {declared}"),
+                )
+                .with_help("rename the folder or file, or capture another part of the path")
             }
             FreezeError::PartitionDiffers { file, place, column, path, value } => {
                 let message = format!("{}: `{column}` is `{value}`, but its path says `{path}`", place.shown(file));
-                at_column(Diagnostic::error(Code::PartitionMismatch, message), column, "captured from the path".to_owned())
-                    .with_help("move the row to the file of its partition")
+                at_column(
+                    Diagnostic::error(Code::PartitionMismatch, message),
+                    column,
+                    "captured from the path".to_owned(),
+                )
+                .with_help("move the row to the file of its partition")
             }
             FreezeError::Changed { files } => {
-                let message = format!("{} of `{name}` changed since {} frozen", count(files), if files.len() == 1 { "it was" } else { "they were" });
+                let message = format!(
+                    "{} of `{name}` changed since {} frozen",
+                    count(files),
+                    if files.len() == 1 { "it was" } else { "they were" }
+                );
                 let diagnostic = Diagnostic::error(Code::FrozenFileChanged, message).with_note(list(files));
                 at_source(diagnostic, "frozen files never change")
                     .with_help("restore the file, or record what happened: `pie freeze --replace --reason '…'`")
             }
             FreezeError::Vanished { files } => {
-                let message = format!("{} of `{name}` vanished since {} frozen", count(files), if files.len() == 1 { "it was" } else { "they were" });
+                let message = format!(
+                    "{} of `{name}` vanished since {} frozen",
+                    count(files),
+                    if files.len() == 1 { "it was" } else { "they were" }
+                );
                 let diagnostic = Diagnostic::error(Code::FrozenFileVanished, message).with_note(list(files));
                 at_source(diagnostic, "frozen files never go")
                     .with_help("restore the file, or record what happened: `pie freeze --replace --reason '…'`")
             }
             FreezeError::Unreadable { file, cause } => {
-                let diagnostic = Diagnostic::error(Code::UnreadableData, format!("{file} can't be read")).with_note(cause.clone());
+                let diagnostic =
+                    Diagnostic::error(Code::UnreadableData, format!("{file} can't be read")).with_note(cause.clone());
                 at_source(diagnostic, "one of its files")
             }
             FreezeError::Store(error) => error.diagnostic(),

@@ -17,7 +17,10 @@ pub struct Rows {
 pub enum Places {
     Lines(Vec<u64>),
     /// The row of the file at which the batch begins, and how many rows each row group has.
-    File { first: u64, groups: std::sync::Arc<Vec<u64>> },
+    File {
+        first: u64,
+        groups: std::sync::Arc<Vec<u64>>,
+    },
 }
 
 impl Places {
@@ -59,7 +62,11 @@ impl<'a> FileReader<'a> {
     }
 
     /// Calls `each` with the file's rows in order.
-    pub fn read(&self, captured: &[(String, String)], each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>) -> Result<(), FreezeError> {
+    pub fn read(
+        &self,
+        captured: &[(String, String)],
+        each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>,
+    ) -> Result<(), FreezeError> {
         match &self.source.format {
             Some(FileFormat::Csv { delimiter, quote, header, null }) => {
                 let options = read_csv::Options { delimiter: *delimiter, quote: *quote, header: *header, null };

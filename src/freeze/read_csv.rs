@@ -16,7 +16,11 @@ pub struct Options<'a> {
     pub null: &'a str,
 }
 
-pub fn read(file: &FileReader, options: &Options, each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>) -> Result<(), FreezeError> {
+pub fn read(
+    file: &FileReader,
+    options: &Options,
+    each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>,
+) -> Result<(), FreezeError> {
     for field in file.schema.fields() {
         if !is_parseable(field.data_type()) {
             return Err(FreezeError::ColumnType {
@@ -59,7 +63,11 @@ pub fn read(file: &FileReader, options: &Options, each: &mut dyn FnMut(Rows) -> 
 }
 
 /// Where each wanted column stands in a record.
-fn positions<R: std::io::Read>(file: &FileReader, options: &Options, reader: &mut csv::Reader<R>) -> Result<Vec<usize>, FreezeError> {
+fn positions<R: std::io::Read>(
+    file: &FileReader,
+    options: &Options,
+    reader: &mut csv::Reader<R>,
+) -> Result<Vec<usize>, FreezeError> {
     if !options.header {
         return Ok((0..file.schema.fields().len()).collect());
     }
@@ -69,10 +77,8 @@ fn positions<R: std::io::Read>(file: &FileReader, options: &Options, reader: &mu
     };
     let position = |name: &String| {
         let exact = header.iter().position(|other| other == name);
-        exact.or_else(|| header.iter().position(|other| other.to_lowercase() == *name)).ok_or_else(|| FreezeError::MissingColumn {
-            file: file.name.to_owned(),
-            column: name.clone(),
-            has: header.clone(),
+        exact.or_else(|| header.iter().position(|other| other.to_lowercase() == *name)).ok_or_else(|| {
+            FreezeError::MissingColumn { file: file.name.to_owned(), column: name.clone(), has: header.clone() }
         })
     };
     file.schema.fields().iter().map(|field| position(field.name())).collect()

@@ -41,12 +41,16 @@ fn batch(file: &FileReader, rows: &[(u64, Vec<u8>)]) -> Result<Rows, FreezeError
             Ok(Rows { batch, places: Places::Lines(rows.iter().map(|(line, _)| *line).collect()) })
         }
         // Decoders don't say where: the rows are tried one by one, and in the bad one the columns.
-        _ => Err(rows.iter().find_map(|(line, bytes)| bad_row(file, *line, bytes)).unwrap_or_else(|| file.unreadable("not one JSON object a line"))),
+        _ => Err(rows
+            .iter()
+            .find_map(|(line, bytes)| bad_row(file, *line, bytes))
+            .unwrap_or_else(|| file.unreadable("not one JSON object a line"))),
     }
 }
 
 fn decode<'a>(schema: &SchemaRef, rows: impl Iterator<Item = &'a [u8]>) -> Result<RecordBatch, ArrowError> {
-    let mut decoder = ReaderBuilder::new(Arc::clone(schema)).with_batch_size(BATCH).with_coerce_primitive(false).build_decoder()?;
+    let mut decoder =
+        ReaderBuilder::new(Arc::clone(schema)).with_batch_size(BATCH).with_coerce_primitive(false).build_decoder()?;
     for row in rows {
         let mut rest = row;
         while !rest.is_empty() {
@@ -65,7 +69,9 @@ fn bad_row(file: &FileReader, line: u64, bytes: &[u8]) -> Option<FreezeError> {
     let place = Place::Line(line);
     let value: serde_json::Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
-        Err(error) => return Some(FreezeError::BadRow { file: name, place, cause: format!("this line isn't JSON: {error}") }),
+        Err(error) => {
+            return Some(FreezeError::BadRow { file: name, place, cause: format!("this line isn't JSON: {error}") });
+        }
     };
     let Some(object) = value.as_object() else {
         return Some(FreezeError::BadRow { file: name, place, cause: "this line isn't a JSON object".to_owned() });

@@ -11,7 +11,11 @@ use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::sync::Arc;
 
-pub fn read(file: &FileReader, captured: &[(String, String)], each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>) -> Result<(), FreezeError> {
+pub fn read(
+    file: &FileReader,
+    captured: &[(String, String)],
+    each: &mut dyn FnMut(Rows) -> Result<(), FreezeError>,
+) -> Result<(), FreezeError> {
     let input = std::fs::File::open(file.local.path()).map_err(|e| file.unreadable(e))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(input).map_err(|e| file.unreadable(e))?;
     let found = Arc::clone(builder.schema());
@@ -37,8 +41,9 @@ pub fn read(file: &FileReader, captured: &[(String, String)], each: &mut dyn FnM
         .filter_map(|(name, value)| found.fields().find(name).map(|(index, _)| (index, name, value)))
         .collect();
     roots.extend(doubled.iter().map(|(index, _, _)| *index));
-    let groups: Arc<Vec<u64>> =
-        Arc::new(builder.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).collect());
+    let groups: Arc<Vec<u64>> = Arc::new(
+        builder.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).collect(),
+    );
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let reader = builder.with_projection(mask).with_batch_size(8192).build().map_err(|e| file.unreadable(e))?;
     let mut first = 0;
@@ -48,7 +53,8 @@ pub fn read(file: &FileReader, captured: &[(String, String)], each: &mut dyn FnM
         first += batch.num_rows() as u64;
         let mut columns: Vec<ArrayRef> = Vec::new();
         for field in file.schema.fields() {
-            let array = batch.column_by_name(field.name()).ok_or_else(|| file.unreadable("a column is missing in a batch"))?;
+            let array =
+                batch.column_by_name(field.name()).ok_or_else(|| file.unreadable("a column is missing in a batch"))?;
             columns.push(convert(array, field.data_type()).map_err(|row| FreezeError::BadValue {
                 file: file.name.to_owned(),
                 place: places.of(row),
@@ -74,7 +80,9 @@ fn converts(found: &DataType, declared: &DataType) -> bool {
     }
     match (&found, declared) {
         (DataType::Timestamp(_, a), DataType::Timestamp(_, b)) => a.is_some() == b.is_some(),
-        (DataType::Decimal128(p, s), DataType::Decimal128(wide_p, wide_s)) => s <= wide_s && i16::from(*p) - i16::from(*s) <= i16::from(*wide_p) - i16::from(*wide_s),
+        (DataType::Decimal128(p, s), DataType::Decimal128(wide_p, wide_s)) => {
+            s <= wide_s && i16::from(*p) - i16::from(*s) <= i16::from(*wide_p) - i16::from(*wide_s)
+        }
         (DataType::Decimal32(..) | DataType::Decimal64(..), DataType::Decimal128(..)) => true,
         (DataType::Float32, DataType::Float64) => true,
         (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), _) => {
@@ -97,20 +105,26 @@ fn convert(array: &ArrayRef, declared: &DataType) -> Result<ArrayRef, usize> {
     }
 }
 
-fn same_as_path(file: &FileReader, batch: &RecordBatch, places: &Places, name: &str, value: &str) -> Result<(), FreezeError> {
+fn same_as_path(
+    file: &FileReader,
+    batch: &RecordBatch,
+    places: &Places,
+    name: &str,
+    value: &str,
+) -> Result<(), FreezeError> {
     let Some(array) = batch.column_by_name(name) else { return Ok(()) };
     let declared = file.source.columns.iter().find(|column| column.name == name).map(|column| &column.data_type);
     for row in 0..array.len() {
-        let text = if array.is_null(row) { "null".to_owned() } else { array_value_to_string(array, row).unwrap_or_default() };
+        let text =
+            if array.is_null(row) { "null".to_owned() } else { array_value_to_string(array, row).unwrap_or_default() };
         if text == value {
             continue;
         }
         // Spelled otherwise it may still be the same value: `7` and `07`.
         let same = declared.is_some_and(|declared| {
             let texts = datafusion::arrow::array::StringArray::from(vec![text.as_str(), value]);
-            super::values::parse(&texts, declared).is_ok_and(|parsed| {
-                array_value_to_string(&parsed, 0).ok() == array_value_to_string(&parsed, 1).ok()
-            })
+            super::values::parse(&texts, declared)
+                .is_ok_and(|parsed| array_value_to_string(&parsed, 0).ok() == array_value_to_string(&parsed, 1).ok())
         });
         if !same {
             return Err(FreezeError::PartitionDiffers {

@@ -87,8 +87,7 @@ pub async fn freeze(
         };
         let settled = head.as_ref().is_some_and(|head| settled(file, &head.record));
         let same = before.size == file.size
-            && (before.tag == file.tag && settled
-                || digest_of(&raw, file).await.map_err(one)? == before.blake3);
+            && (before.tag == file.tag && settled || digest_of(&raw, file).await.map_err(one)? == before.blake3);
         if !same {
             changed.push(file.path.clone());
         }
@@ -99,7 +98,8 @@ pub async fn freeze(
         }
     }
     let present: std::collections::BTreeSet<&str> = found.iter().map(|file| file.path.as_str()).collect();
-    let vanished: Vec<String> = known.keys().filter(|path| !present.contains(*path)).map(|path| (*path).to_owned()).collect();
+    let vanished: Vec<String> =
+        known.keys().filter(|path| !present.contains(*path)).map(|path| (*path).to_owned()).collect();
     if replace.is_none() {
         let mut errors = Vec::new();
         if !changed.is_empty() {
@@ -158,11 +158,14 @@ pub async fn freeze(
         partition_by: source.partition_by.clone(),
         rows: files.iter().map(|file| file.rows).sum(),
         bytes: files.iter().map(|file| file.size).sum(),
-        content: partitions_digest(partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content))),
+        content: partitions_digest(
+            partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content)),
+        ),
         partitions,
         files,
     };
-    let set = source_files(&version, &raw.url).map_err(|cause| one(FreezeError::Unreadable { file: source.name.to_string(), cause }))?;
+    let set = source_files(&version, &raw.url)
+        .map_err(|cause| one(FreezeError::Unreadable { file: source.name.to_string(), cause }))?;
     if let Err(error) = verify::check_key(source, set, runtime).await {
         store.discard_data(&new_data(&version.files)).await;
         return Err(one(error));
@@ -280,18 +283,26 @@ struct Partitions {
 
 impl Partitions {
     fn new(source: &Source, captured: &BTreeMap<String, String>, schema: SchemaRef) -> Partitions {
-        Partitions { partition_by: source.partition_by.clone(), captured: captured.clone(), schema, hashers: BTreeMap::new() }
+        Partitions {
+            partition_by: source.partition_by.clone(),
+            captured: captured.clone(),
+            schema,
+            hashers: BTreeMap::new(),
+        }
     }
 
     fn update(&mut self, batch: &RecordBatch) -> Result<(), datafusion::arrow::error::ArrowError> {
-        let in_file: Vec<&String> = self.partition_by.iter().filter(|name| !self.captured.contains_key(*name)).collect();
+        let in_file: Vec<&String> =
+            self.partition_by.iter().filter(|name| !self.captured.contains_key(*name)).collect();
         if in_file.is_empty() {
             return self.add(self.values(&[]), batch);
         }
         let arrays: Vec<ArrayRef> = in_file.iter().filter_map(|name| batch.column_by_name(name).cloned()).collect();
         let mut groups: BTreeMap<Vec<Option<String>>, Vec<u32>> = BTreeMap::new();
         for row in 0..batch.num_rows() {
-            let text = |array: &ArrayRef| if array.is_null(row) { Ok(None) } else { array_value_to_string(array, row).map(Some) };
+            let text = |array: &ArrayRef| {
+                if array.is_null(row) { Ok(None) } else { array_value_to_string(array, row).map(Some) }
+            };
             let values = arrays.iter().map(text).collect::<Result<Vec<_>, _>>()?;
             groups.entry(values).or_default().push(row as u32);
         }
@@ -312,7 +323,11 @@ impl Partitions {
         self.partition_by.iter().map(value).collect()
     }
 
-    fn add(&mut self, values: Vec<Option<String>>, batch: &RecordBatch) -> Result<(), datafusion::arrow::error::ArrowError> {
+    fn add(
+        &mut self,
+        values: Vec<Option<String>>,
+        batch: &RecordBatch,
+    ) -> Result<(), datafusion::arrow::error::ArrowError> {
         use std::collections::btree_map::Entry;
         match self.hashers.entry(values) {
             Entry::Occupied(mut entry) => entry.get_mut().update(batch),
@@ -346,4 +361,3 @@ fn merge_partitions(files: &[RawFile]) -> Vec<PartitionRecord> {
     };
     parts.into_iter().map(merge).collect()
 }
-

@@ -35,7 +35,10 @@ pub fn parse(texts: &StringArray, data_type: &DataType) -> Result<ArrayRef, BadT
 /// Refuses what a cast would round or cut off silently.
 fn is_exact(text: &str, data_type: &DataType) -> bool {
     match data_type {
-        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => {
             let digits = text.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('0'));
             !text.contains(['e', 'E']) && digits.len() <= usize::try_from(*scale).unwrap_or(0)
         }

@@ -53,7 +53,12 @@ pub struct Duplicate {
 }
 
 /// The least key that several rows of the files share.
-pub async fn duplicate_key(name: &RelationName, key: &[String], files: FileSet, runtime: &Runtime) -> Result<Option<Duplicate>, String> {
+pub async fn duplicate_key(
+    name: &RelationName,
+    key: &[String],
+    files: FileSet,
+    runtime: &Runtime,
+) -> Result<Option<Duplicate>, String> {
     if key.is_empty() {
         return Ok(None);
     }
@@ -71,7 +76,10 @@ pub async fn duplicate_key(name: &RelationName, key: &[String], files: FileSet, 
     };
     let parsed = sql::parse_query(sources.get(file), span, &QueryLimits::default()).map_err(describe)?;
     let mut catalog = Catalog::default();
-    catalog.insert("t".to_owned(), Relation { name: name.clone(), schema: std::sync::Arc::clone(&files.schema), view: None });
+    catalog.insert(
+        "t".to_owned(),
+        Relation { name: name.clone(), schema: std::sync::Arc::clone(&files.schema), view: None },
+    );
     let planned = sql::plan_query(&parsed, &catalog, sources.get(file), &BTreeSet::new());
     let plan = planned.plan.ok_or_else(|| describe(planned.diagnostics))?;
     let tables = Tables::from([(name.clone(), files_table(files))]);
@@ -83,5 +91,9 @@ pub async fn duplicate_key(name: &RelationName, key: &[String], files: FileSet, 
         if array.is_null(0) { "null".to_owned() } else { array_value_to_string(array, 0).unwrap_or_default() }
     };
     let number = |index: usize| text(index).parse().unwrap_or(0);
-    Ok(Some(Duplicate { values: (0..key.len()).map(text).collect(), rows: number(key.len()), keys: number(key.len() + 1) }))
+    Ok(Some(Duplicate {
+        values: (0..key.len()).map(text).collect(),
+        rows: number(key.len()),
+        keys: number(key.len() + 1),
+    }))
 }

@@ -9,7 +9,10 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The members of all cycles, and one diagnostic for a shortest cycle of each strongly connected component.
-pub fn find(graph: &DiGraph<RelationName, ()>, declarations: &Declarations) -> (BTreeSet<RelationName>, Vec<Diagnostic>) {
+pub fn find(
+    graph: &DiGraph<RelationName, ()>,
+    declarations: &Declarations,
+) -> (BTreeSet<RelationName>, Vec<Diagnostic>) {
     let mut cyclic = BTreeSet::new();
     let mut components: Vec<BTreeSet<NodeIndex>> = Vec::new();
     for component in tarjan_scc(graph) {

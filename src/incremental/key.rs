@@ -67,7 +67,11 @@ pub fn schema_digest(columns: &[Column]) -> String {
 }
 
 /// What the rows must be verified against: key, not-null, checks with the content that they read.
-pub fn verified_digest(model: &SemanticModel, slice: &Slice, check_inputs: &BTreeMap<RelationName, InputContent>) -> String {
+pub fn verified_digest(
+    model: &SemanticModel,
+    slice: &Slice,
+    check_inputs: &BTreeMap<RelationName, InputContent>,
+) -> String {
     let mut parts = vec!["key".to_owned()];
     parts.extend(slice.key.iter().cloned());
     parts.push("not null".to_owned());
@@ -89,7 +93,9 @@ pub fn verified_digest(model: &SemanticModel, slice: &Slice, check_inputs: &BTre
 pub fn matches_declaration(source: &Source, version: &SourceVersion) -> bool {
     let columns = version.columns.len() == source.columns.len()
         && version.columns.iter().zip(&source.columns).all(|(record, column)| {
-            record.name == column.name && record.data_type == column.data_type.to_string() && record.nullable == column.nullable
+            record.name == column.name
+                && record.data_type == column.data_type.to_string()
+                && record.nullable == column.nullable
         });
     let format = source.format.as_ref().map(|format| format.describe()).unwrap_or_default();
     columns && version.key == source.key && version.partition_by == source.partition_by && version.file_format == format

@@ -124,14 +124,21 @@ enum Known {
 
 /// Works out the changes of the demanded slices (all, where `demanded` is `None`) or says what must be looked up first.
 /// Linear in slices and reads.
-pub fn changes(model: &SemanticModel, state: &StoreState, demanded: Option<&BTreeSet<RelationName>>) -> Result<ChangeSet, Vec<Wanted>> {
+pub fn changes(
+    model: &SemanticModel,
+    state: &StoreState,
+    demanded: Option<&BTreeSet<RelationName>>,
+) -> Result<ChangeSet, Vec<Wanted>> {
     let mut wanted = BTreeSet::new();
     let mut known: BTreeMap<RelationName, Known> = BTreeMap::new();
     let mut set = ChangeSet::default();
     for name in model.graph.order() {
         if let Some(source) = model.sources.get(name) {
             let content = state.sources.get(name).filter(|version| key::matches_declaration(source, version));
-            known.insert(name.clone(), content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version))));
+            known.insert(
+                name.clone(),
+                content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version))),
+            );
         }
         let Some(slice) = model.slices.get(name).filter(|slice| !slice.is_virtual) else { continue };
         let (change, after) = change(model, slice, state, &known, &mut wanted);
@@ -160,14 +167,23 @@ fn change(
     let inputs = model.stored_inputs(&slice.reads);
     let head = state.heads.get(name).filter(|head| head.build.is_some());
     let input_bytes = inputs.iter().map(|input| bytes_of(input, state)).sum();
-    let new = |action: Action, reasons: Vec<Reason>| Change { name: name.clone(), action, reasons, input_bytes, blocked: None };
+    let new = |action: Action, reasons: Vec<Reason>| Change {
+        name: name.clone(),
+        action,
+        reasons,
+        input_bytes,
+        blocked: None,
+    };
     // Readers of something blocked or held read what its head has.
     let last_good = || match head {
         Some(head) => Known::Content(InputContent::of_commit(head, &slice.columns)),
         None => Known::Nothing,
     };
     if head.is_some_and(|head| head.kind == CommitKind::Hold) {
-        return (new(Action::Held, vec![Reason::new(ReasonKind::Held, None, format!("`{name}` is held"))]), last_good());
+        return (
+            new(Action::Held, vec![Reason::new(ReasonKind::Held, None, format!("`{name}` is held"))]),
+            last_good(),
+        );
     }
     if let Some(blocked) = blocked(model, slice, state, &inputs) {
         let action = if head.is_some() { Action::Maybe } else { Action::Build };
@@ -191,7 +207,8 @@ fn change(
         let message = format!("`{name}` was never built");
         return (new(Action::Build, vec![Reason::new(ReasonKind::New, None, message)]), Known::Pending);
     };
-    let input_changes = old.map_or_else(Vec::new, |old| reason::input_changes(name, old, &mine, &pending, state, wanted));
+    let input_changes =
+        old.map_or_else(Vec::new, |old| reason::input_changes(name, old, &mine, &pending, state, wanted));
     if !pending.is_empty() {
         let mut reasons = own.clone();
         reasons.extend(input_changes.iter().cloned());
@@ -240,7 +257,9 @@ fn blocked(model: &SemanticModel, slice: &Slice, state: &StoreState, inputs: &[R
         let Some(source) = model.sources.get(&input) else { continue };
         match state.sources.get(&input) {
             None => return Some(Blocked::NotFrozen(input)),
-            Some(version) if !key::matches_declaration(source, version) => return Some(Blocked::DeclarationChanged(input)),
+            Some(version) if !key::matches_declaration(source, version) => {
+                return Some(Blocked::DeclarationChanged(input));
+            }
             Some(_) => {}
         }
     }
@@ -271,12 +290,20 @@ fn bytes_of(input: &RelationName, state: &StoreState) -> u64 {
 }
 
 fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<Item = Change> + 'a {
-    let declared = |name: &RelationName| model.declarations.relations.contains_key(name) && !model.slices.get(name).is_some_and(|slice| slice.is_virtual);
+    let declared = |name: &RelationName| {
+        model.declarations.relations.contains_key(name) && !model.slices.get(name).is_some_and(|slice| slice.is_virtual)
+    };
     let gone = state.heads.iter().filter(move |(name, head)| head.build.is_some() && !declared(name));
     gone.map(|(name, head)| {
         let (kind, message) = (ReasonKind::Dropped, format!("`{name}` is no longer declared"));
         let _ = head;
-        Change { name: name.clone(), action: Action::Drop, reasons: vec![Reason::new(kind, None, message)], input_bytes: 0, blocked: None }
+        Change {
+            name: name.clone(),
+            action: Action::Drop,
+            reasons: vec![Reason::new(kind, None, message)],
+            input_bytes: 0,
+            blocked: None,
+        }
     })
 }
 
@@ -287,6 +314,10 @@ impl ChangeSet {
 }
 
 /// What decides a slice's key, for explanations.
-pub fn preimage_of(model: &SemanticModel, slice: &Slice, contents: &BTreeMap<RelationName, InputContent>) -> KeyPreimage {
+pub fn preimage_of(
+    model: &SemanticModel,
+    slice: &Slice,
+    contents: &BTreeMap<RelationName, InputContent>,
+) -> KeyPreimage {
     key::preimage(model, slice, contents)
 }

@@ -65,14 +65,18 @@ impl Reason {
 
 pub fn of_blocked(blocked: &Blocked) -> Reason {
     match blocked {
-        Blocked::NotFrozen(source) => {
-            Reason::new(ReasonKind::InputMissing, Some(source.clone()), format!("the source `{source}` was never frozen"))
-        }
+        Blocked::NotFrozen(source) => Reason::new(
+            ReasonKind::InputMissing,
+            Some(source.clone()),
+            format!("the source `{source}` was never frozen"),
+        ),
         Blocked::DeclarationChanged(source) => {
             let message = format!("the declaration of the source `{source}` changed since it was frozen");
             Reason::new(ReasonKind::InputMissing, Some(source.clone()), message)
         }
-        Blocked::Invalid => Reason::new(ReasonKind::Invalid, None, "it has errors, or reads something that has".to_owned()),
+        Blocked::Invalid => {
+            Reason::new(ReasonKind::Invalid, None, "it has errors, or reads something that has".to_owned())
+        }
     }
 }
 
@@ -87,7 +91,11 @@ pub fn own_changes(old: &KeyPreimage, new: &KeyPreimage) -> Vec<Reason> {
         (old.engine != new.engine, ReasonKind::EngineChanged, "this version of pie may give other rows"),
         (old.query != new.query, ReasonKind::QueryChanged, "its query changed"),
         // A changed query explains a changed schema.
-        (old.schema != new.schema && old.query == new.query, ReasonKind::SchemaChanged, "the columns or types of its result changed"),
+        (
+            old.schema != new.schema && old.query == new.query,
+            ReasonKind::SchemaChanged,
+            "the columns or types of its result changed",
+        ),
         (old.layout != new.layout, ReasonKind::LayoutChanged, "its `sort by` changed"),
     ];
     let told = differs.into_iter().filter(|(differs, _, _)| *differs);
@@ -120,10 +128,18 @@ pub fn input_changes(
     reasons
 }
 
-fn data_changed(slice: &RelationName, input: &RelationName, state: &StoreState, wanted: &mut BTreeSet<Wanted>) -> Reason {
-    let mut reason = Reason::new(ReasonKind::InputData, Some(input.clone()), format!("the rows of its input `{input}` changed"));
+fn data_changed(
+    slice: &RelationName,
+    input: &RelationName,
+    state: &StoreState,
+    wanted: &mut BTreeSet<Wanted>,
+) -> Reason {
+    let mut reason =
+        Reason::new(ReasonKind::InputData, Some(input.clone()), format!("the rows of its input `{input}` changed"));
     let build = state.head_builds.get(slice);
-    let read = build.and_then(|build| build.inputs.iter().find(|record| record.name == input.to_string() && record.kind == "source"));
+    let read = build.and_then(|build| {
+        build.inputs.iter().find(|record| record.name == input.to_string() && record.kind == "source")
+    });
     let (Some(read), Some(new)) = (read, state.sources.get(input)) else { return reason };
     match state.old_sources.get(&(input.clone(), read.version)) {
         None => {
@@ -136,7 +152,9 @@ fn data_changed(slice: &RelationName, input: &RelationName, state: &StoreState, 
             let place = match partitions.as_slice() {
                 [] => String::new(),
                 [one] if one.is_empty() => String::new(),
-                few if few.len() <= 3 => format!(" in {}", few.iter().map(|values| values.join("/")).collect::<Vec<_>>().join(", ")),
+                few if few.len() <= 3 => {
+                    format!(" in {}", few.iter().map(|values| values.join("/")).collect::<Vec<_>>().join(", "))
+                }
                 many => format!(" in {} partitions", many.len()),
             };
             let all = columns.len() == new.columns.len();

@@ -278,7 +278,10 @@ impl Content {
         }
         Content {
             rows: parts.iter().map(|part| part.rows).sum(),
-            columns: columns.into_iter().map(|(name, parts)| (name, digest_all(parts.iter().map(String::as_str)))).collect(),
+            columns: columns
+                .into_iter()
+                .map(|(name, parts)| (name, digest_all(parts.iter().map(String::as_str))))
+                .collect(),
         }
     }
 }

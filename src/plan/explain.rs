@@ -36,7 +36,11 @@ fn summary(plan: &BuildPlan) -> String {
     }
     let slices = |n: usize| format!("{n} slice{}", if n == 1 { "" } else { "s" });
     if plan.is_clean() && count(Action::Held) == 0 {
-        return format!("Nothing to do: {} {} fresh.", slices(plan.slices.len()), if plan.slices.len() == 1 { "is" } else { "are all" });
+        return format!(
+            "Nothing to do: {} {} fresh.",
+            slices(plan.slices.len()),
+            if plan.slices.len() == 1 { "is" } else { "are all" }
+        );
     }
     let parts: Vec<String> = [
         (Action::Build, "to build"),
@@ -52,7 +56,13 @@ fn summary(plan: &BuildPlan) -> String {
     .collect();
     let read: u64 = plan.slices.iter().map(|slice| slice.bytes_read).sum();
     let avoided: u64 = plan.slices.iter().map(|slice| slice.bytes_avoided).sum();
-    format!("{}: {}. Reads at most {}, leaves {} unread.", slices(plan.slices.len()), parts.join(", "), bytes(read), bytes(avoided))
+    format!(
+        "{}: {}. Reads at most {}, leaves {} unread.",
+        slices(plan.slices.len()),
+        parts.join(", "),
+        bytes(read),
+        bytes(avoided)
+    )
 }
 
 /// A number of bytes as people read it.

@@ -41,12 +41,15 @@ impl SlicePlan {
 /// Makes the plan of a set of changes.
 pub fn plan(model: &SemanticModel, changes: &ChangeSet) -> BuildPlan {
     let slice_plan = |change: &Change| {
-        let columns = |name| model.columns(name).unwrap_or_default().iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let columns =
+            |name| model.columns(name).unwrap_or_default().iter().map(|column| column.name.clone()).collect::<Vec<_>>();
         let runs = matches!(change.action, Action::Build | Action::Maybe);
-        let (changed, unchanged) = if runs { (columns(&change.name), Vec::new()) } else { (Vec::new(), columns(&change.name)) };
+        let (changed, unchanged) =
+            if runs { (columns(&change.name), Vec::new()) } else { (Vec::new(), columns(&change.name)) };
         let (read, avoided) = if runs { (change.input_bytes, 0) } else { (0, change.input_bytes) };
         let inputs = model.graph.ancestors(&change.name);
-        let after = changes.changes.iter().map(|other| &other.name).filter(|other| inputs.contains(*other)).cloned().collect();
+        let after =
+            changes.changes.iter().map(|other| &other.name).filter(|other| inputs.contains(*other)).cloned().collect();
         SlicePlan {
             change: change.clone(),
             changed_columns: changed,

@@ -77,7 +77,12 @@ fn collect(file: FileId, declaration: &ast::Declaration, into: &mut Declarations
     }
 }
 
-fn insert(name: RelationName, declaration: RelationDeclaration, into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
+fn insert(
+    name: RelationName,
+    declaration: RelationDeclaration,
+    into: &mut Declarations,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     match into.relations.entry(name) {
         Entry::Vacant(entry) => {
             entry.insert(declaration);
@@ -97,12 +102,13 @@ fn duplicate(kind: &str, name: &str, again: Span, first: Span) -> Diagnostic {
 }
 
 fn unknown_domain(span: Span, domain: &str, known: &[String]) -> Diagnostic {
-    let diagnostic = Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{domain}`"))
-        .at(span, "not declared");
+    let diagnostic =
+        Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{domain}`")).at(span, "not declared");
     let near = crate::diagnostic::nearest(domain, known.iter().map(String::as_str));
     match near.as_slice() {
         [near] => {
-            let help = format!("did you mean `{near}`? or declare it: `domain {domain} {{ owner 'team@example.com' }}`");
+            let help =
+                format!("did you mean `{near}`? or declare it: `domain {domain} {{ owner 'team@example.com' }}`");
             diagnostic.with_help(help).with_replacement(format!("write `{near}`"), span, *near)
         }
         _ => diagnostic.with_help(format!("declare it: `domain {domain} {{ owner 'team@example.com' }}`")),
@@ -113,7 +119,12 @@ fn full_name(name: &ast::QualifiedName) -> Option<RelationName> {
     Some(RelationName::new(&name.domain.as_ref()?.text, &name.name.text))
 }
 
-fn parse_queries(into: &mut Declarations, sources: &SourceMap, limits: &QueryLimits, diagnostics: &mut Vec<Diagnostic>) {
+fn parse_queries(
+    into: &mut Declarations,
+    sources: &SourceMap,
+    limits: &QueryLimits,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for declaration in into.relations.values_mut() {
         let RelationDeclaration::Slice(slice) = declaration else { continue };
         let text = sources.get(slice.file);
@@ -176,7 +187,9 @@ fn resolve_tests(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
         let mut find = |name: &ast::QualifiedName, wanted: &str| {
             let found = match &name.domain {
                 Some(domain) => Some(RelationName::new(&domain.text, &name.name.text)),
-                None => test.syntax.slice.domain.as_ref().map(|domain| RelationName::new(&domain.text, &name.name.text)),
+                None => {
+                    test.syntax.slice.domain.as_ref().map(|domain| RelationName::new(&domain.text, &name.name.text))
+                }
             };
             let found = found.filter(|found| into.relations.contains_key(found));
             if found.is_none() {
@@ -195,9 +208,12 @@ fn resolve_tests(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
         if let Some(subject) = &test.subject {
             if let Some(RelationDeclaration::Source(_)) = into.relations.get(subject) {
                 diagnostics.push(
-                    Diagnostic::error(Code::BadTestSubject, format!("`{subject}` is a source, and a test is about a slice"))
-                        .at(test.syntax.slice.span, "not a slice")
-                        .with_help("name the slice whose rows you expect, and the source under `given`"),
+                    Diagnostic::error(
+                        Code::BadTestSubject,
+                        format!("`{subject}` is a source, and a test is about a slice"),
+                    )
+                    .at(test.syntax.slice.span, "not a slice")
+                    .with_help("name the slice whose rows you expect, and the source under `given`"),
                 );
                 test.subject = None;
             } else {
@@ -209,7 +225,12 @@ fn resolve_tests(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// A `given` of something that the slice doesn't read, however deep, would be a test that says nothing.
-fn unread_givens(test: &TestDeclaration, subject: RelationName, into: &Declarations, diagnostics: &mut Vec<Diagnostic>) {
+fn unread_givens(
+    test: &TestDeclaration,
+    subject: RelationName,
+    into: &Declarations,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let mut reached = std::collections::BTreeSet::new();
     let mut queue = vec![subject.clone()];
     while let Some(name) = queue.pop() {

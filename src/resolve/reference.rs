@@ -75,10 +75,17 @@ fn private(span: Span, name: &RelationName, domain: &str, declaration: &Relation
         .at(span, format!("read from the domain `{domain}`"))
         .with_label(declaration.name_span(), format!("declared here without `public`"))
         .with_note(format!("a {kind} that isn't public may be changed or dropped by its team at any time"))
-        .with_help(format!("ask its owner to declare it `public {kind} {name}`, or read something of theirs that is public"))
+        .with_help(format!(
+            "ask its owner to declare it `public {kind} {name}`, or read something of theirs that is public"
+        ))
 }
 
-fn unknown(reference: &RelationReference, name: &RelationName, domain: &str, declarations: &Declarations) -> Diagnostic {
+fn unknown(
+    reference: &RelationReference,
+    name: &RelationName,
+    domain: &str,
+    declarations: &Declarations,
+) -> Diagnostic {
     let readable = |(other, declaration): &(&RelationName, &RelationDeclaration)| {
         declaration.is_public() || other.domain == domain
     };
@@ -98,8 +105,11 @@ fn unknown(reference: &RelationReference, name: &RelationName, domain: &str, dec
     let diagnostic = Diagnostic::error(Code::UnknownRelation, format!("there is no source or slice `{name}`"))
         .at(reference.span, "unknown");
     // The same name in another domain is the likeliest meaning, then a near name in this one.
-    let elsewhere: Vec<String> =
-        visible.iter().filter(|other| other.name == name.name && other.domain != name.domain).map(|other| format!("`{other}`")).collect();
+    let elsewhere: Vec<String> = visible
+        .iter()
+        .filter(|other| other.name == name.name && other.domain != name.domain)
+        .map(|other| format!("`{other}`"))
+        .collect();
     if !elsewhere.is_empty() {
         return diagnostic.with_help(format!("did you mean {}?", elsewhere.join(" or ")));
     }
@@ -109,16 +119,24 @@ fn unknown(reference: &RelationReference, name: &RelationName, domain: &str, dec
         .collect();
     let near = nearest(&reference.key(), spelled.iter().map(String::as_str));
     let near = if near.is_empty() {
-        let by_name: Vec<&RelationName> = visible.iter().filter(|other| nearest(&name.name, [other.name.as_str()]).len() == 1).copied().collect();
-        by_name.iter().take(3).map(|other| if other.domain == domain { other.name.clone() } else { other.to_string() }).collect()
+        let by_name: Vec<&RelationName> =
+            visible.iter().filter(|other| nearest(&name.name, [other.name.as_str()]).len() == 1).copied().collect();
+        by_name
+            .iter()
+            .take(3)
+            .map(|other| if other.domain == domain { other.name.clone() } else { other.to_string() })
+            .collect()
     } else {
         near.into_iter().map(str::to_owned).collect::<Vec<String>>()
     };
     match near.as_slice() {
-        [] => diagnostic.with_help("a query reads declared sources and slices: `DOMAIN.NAME`, or `NAME` inside its domain"),
-        [one] => diagnostic
-            .with_help(format!("did you mean `{one}`?"))
-            .with_replacement(format!("write `{one}`"), reference.span, one.clone()),
+        [] => diagnostic
+            .with_help("a query reads declared sources and slices: `DOMAIN.NAME`, or `NAME` inside its domain"),
+        [one] => diagnostic.with_help(format!("did you mean `{one}`?")).with_replacement(
+            format!("write `{one}`"),
+            reference.span,
+            one.clone(),
+        ),
         several => {
             let listed: Vec<String> = several.iter().map(|one| format!("`{one}`")).collect();
             diagnostic.with_help(format!("did you mean {}?", listed.join(" or ")))

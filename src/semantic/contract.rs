@@ -2,9 +2,9 @@
 
 use super::Column;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean, nearest};
+use crate::sql::DataType;
 use crate::sql::OutputColumn;
 use crate::sql::types::{TYPE_NAMES, display_type, parse_type};
-use crate::sql::DataType;
 use crate::syntax::ast::{ColumnList, NameList};
 use crate::text::Span;
 
@@ -14,9 +14,11 @@ pub fn columns(list: &ColumnList, diagnostics: &mut Vec<Diagnostic>) -> (Vec<Col
     let mut poisoned = Vec::new();
     for declared in &list.columns {
         if let Some(first) = columns.iter().find(|column| column.name == declared.name.text) {
-            let mut diagnostic =
-                Diagnostic::error(Code::DuplicateColumn, format!("the column `{}` is declared twice", declared.name.text))
-                    .at(declared.name.span, "again here");
+            let mut diagnostic = Diagnostic::error(
+                Code::DuplicateColumn,
+                format!("the column `{}` is declared twice", declared.name.text),
+            )
+            .at(declared.name.span, "again here");
             if let Some(span) = first.span {
                 diagnostic = diagnostic.with_label(span, "first here");
             }
@@ -40,7 +42,8 @@ pub fn columns(list: &ColumnList, diagnostics: &mut Vec<Diagnostic>) -> (Vec<Col
 }
 
 fn unknown_type(text: &str, span: Span, why: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::error(Code::UnknownType, format!("there is no type `{text}`")).at(span, "unknown type");
+    let diagnostic =
+        Diagnostic::error(Code::UnknownType, format!("there is no type `{text}`")).at(span, "unknown type");
     let word = text.split(['(', '<', '[', ' ']).next().unwrap_or(text).to_lowercase();
     match nearest(&word, TYPE_NAMES).as_slice() {
         [near, ..] => diagnostic
@@ -107,7 +110,10 @@ pub fn check(
             let unpromised = output.iter().filter(|column| contract.iter().all(|other| other.name != column.name));
             let unpromised: Vec<&str> = unpromised.map(|column| column.name.as_str()).collect();
             diagnostics.push(match nearest(&promised.name, unpromised.iter().copied()).as_slice() {
-                [near, ..] => diagnostic.with_help(format!("the query has `{near}`: add `as {}` there, or rename it in `columns`", promised.name)),
+                [near, ..] => diagnostic.with_help(format!(
+                    "the query has `{near}`: add `as {}` there, or rename it in `columns`",
+                    promised.name
+                )),
                 [] => diagnostic.with_help("add it to the query's `select`, or take it out of `columns`"),
             });
             continue;
@@ -117,22 +123,32 @@ pub fn check(
         }
         let (wanted, given) = (display_type(&promised.data_type), display_type(&found.data_type));
         let message = format!("`{slice}` promises `{}` as {wanted}, its query gives {given}", promised.name);
-        let mut diagnostic = Diagnostic::error(Code::ContractMismatch, message).at(span, format!("promised as {wanted}"));
+        let mut diagnostic =
+            Diagnostic::error(Code::ContractMismatch, message).at(span, format!("promised as {wanted}"));
         if let Some(place) = found.span {
             diagnostic = diagnostic.with_label(place, format!("this is {given}"));
         }
-        diagnostics.push(diagnostic.with_help(format!(
-            "write `cast(… as {wanted}) as {}` in the query, or promise {given}",
-            promised.name
-        )));
+        diagnostics.push(
+            diagnostic.with_help(format!(
+                "write `cast(… as {wanted}) as {}` in the query, or promise {given}",
+                promised.name
+            )),
+        );
     }
-    for extra in output.iter().filter(|column| !column.poisoned && contract.iter().all(|other| other.name != column.name)) {
-        let message = format!("the query of `{slice}` gives the column `{}`, which `columns` doesn't promise", extra.name);
+    for extra in
+        output.iter().filter(|column| !column.poisoned && contract.iter().all(|other| other.name != column.name))
+    {
+        let message =
+            format!("the query of `{slice}` gives the column `{}`, which `columns` doesn't promise", extra.name);
         diagnostics.push(
             Diagnostic::error(Code::ContractMismatch, message)
                 .at(extra.span.unwrap_or(Span { end: query.start + 1, ..query }), "not in the contract")
                 .with_label(list.span, "the contract")
-                .with_help(format!("add `{} {}` to `columns`, or take it out of the query", extra.name, display_type(&extra.data_type))),
+                .with_help(format!(
+                    "add `{} {}` to `columns`, or take it out of the query",
+                    extra.name,
+                    display_type(&extra.data_type)
+                )),
         );
     }
 }

@@ -9,7 +9,12 @@ pub enum FileFormat {
     Parquet,
     /// Newline-delimited JSON.
     Json,
-    Csv { delimiter: u8, quote: u8, header: bool, null: String },
+    Csv {
+        delimiter: u8,
+        quote: u8,
+        header: bool,
+        null: String,
+    },
 }
 
 impl FileFormat {
@@ -71,9 +76,11 @@ pub(super) fn read(source: &ast::Source, diagnostics: &mut Vec<Diagnostic>) -> O
             let diagnostic = Diagnostic::error(Code::BadOption, format!("there is no format `{other}`"))
                 .at(declared.name.span, "unknown format");
             diagnostics.push(match nearest(other, names).as_slice() {
-                [near, ..] => diagnostic
-                    .with_help(format!("did you mean `{near}`?"))
-                    .with_replacement(format!("write `{near}`"), declared.name.span, *near),
+                [near, ..] => diagnostic.with_help(format!("did you mean `{near}`?")).with_replacement(
+                    format!("write `{near}`"),
+                    declared.name.span,
+                    *near,
+                ),
                 [] => diagnostic.with_help("there are `parquet`, `csv` and `ndjson`"),
             });
             return None;
@@ -90,7 +97,9 @@ pub(super) fn read(source: &ast::Source, diagnostics: &mut Vec<Diagnostic>) -> O
 fn apply(format: &mut FileFormat, option: &FormatOption, name: &str) -> Option<Diagnostic> {
     let FileFormat::Csv { delimiter, quote, header, null } = format else {
         let message = format!("the format `{name}` has no option `{}`", option.name.text);
-        return Some(Diagnostic::error(Code::BadOption, message).at(option.span, "no such option").with_help("leave it out"));
+        return Some(
+            Diagnostic::error(Code::BadOption, message).at(option.span, "no such option").with_help("leave it out"),
+        );
     };
     let one_byte = |text: &str| match text.as_bytes() {
         [byte] => Some(*byte),
@@ -114,9 +123,11 @@ fn apply(format: &mut FileFormat, option: &FormatOption, name: &str) -> Option<D
             let message = format!("the format `{name}` has no option `{other}`");
             let diagnostic = Diagnostic::error(Code::BadOption, message).at(option.name.span, "no such option");
             return Some(match nearest(other, ["delimiter", "quote", "header", "null"]).as_slice() {
-                [near, ..] => diagnostic
-                    .with_help(format!("did you mean `{near}`?"))
-                    .with_replacement(format!("write `{near}`"), option.name.span, *near),
+                [near, ..] => diagnostic.with_help(format!("did you mean `{near}`?")).with_replacement(
+                    format!("write `{near}`"),
+                    option.name.span,
+                    *near,
+                ),
                 [] => diagnostic.with_help("there are `delimiter`, `quote`, `header` and `null`"),
             });
         }

@@ -23,7 +23,9 @@ pub(super) fn analyze(
     let name = &declaration.name;
     let mut plan = None;
     let mut output: Option<Vec<OutputColumn>> = None;
-    if let (Some(query), Some((catalog, poisoned))) = (&declaration.query, inputs(&declaration.reads, declaration.unresolved, known)) {
+    if let (Some(query), Some((catalog, poisoned))) =
+        (&declaration.query, inputs(&declaration.reads, declaration.unresolved, known))
+    {
         let planned = sql::plan_query(query, &catalog, text, &poisoned);
         plan = planned.plan.map(Arc::new);
         output = planned.columns;
@@ -47,7 +49,10 @@ pub(super) fn analyze(
     }
     // Readers of a slice in error are checked against what its contract says, if there is one.
     let mut columns: Vec<Column> = match (&output, &promised) {
-        (Some(output), _) => output.iter().map(|column| from_output(column, promised.as_ref().map(|(_, list)| list.as_slice()))).collect(),
+        (Some(output), _) => output
+            .iter()
+            .map(|column| from_output(column, promised.as_ref().map(|(_, list)| list.as_slice())))
+            .collect(),
         (None, Some((_, promised))) => promised.clone(),
         (None, None) => Vec::new(),
     };
@@ -99,13 +104,20 @@ pub(super) fn analyze(
         valid,
     };
     let view = if syntax.is_virtual { plan } else { None };
-    let relation =
-        (usable && !syntax.broken && (!syntax.is_virtual || view.is_some())).then(|| Relation { name: name.clone(), schema: relation_schema, view });
+    let relation = (usable && !syntax.broken && (!syntax.is_virtual || view.is_some())).then(|| Relation {
+        name: name.clone(),
+        schema: relation_schema,
+        view,
+    });
     (slice, Known { relation, poisoned })
 }
 
 /// The catalog of a query's inputs; `None` where one isn't known, so that nothing can be said of the query.
-fn inputs(reads: &[Read], unresolved: bool, known: &BTreeMap<RelationName, Known>) -> Option<(Catalog, BTreeSet<String>)> {
+fn inputs(
+    reads: &[Read],
+    unresolved: bool,
+    known: &BTreeMap<RelationName, Known>,
+) -> Option<(Catalog, BTreeSet<String>)> {
     if unresolved {
         return None;
     }
@@ -168,9 +180,12 @@ fn checks(
 fn untyped_columns(output: &[OutputColumn], query: crate::text::Span, diagnostics: &mut Vec<Diagnostic>) {
     for column in output.iter().filter(|column| !column.poisoned && column.data_type == DataType::Null) {
         diagnostics.push(
-            Diagnostic::error(Code::TypeMismatch, format!("the column `{}` is always null, so its type isn't known", column.name))
-                .at(column.span.unwrap_or(query), "no type")
-                .with_help(format!("say it: `cast(null as text) as {}`", column.name)),
+            Diagnostic::error(
+                Code::TypeMismatch,
+                format!("the column `{}` is always null, so its type isn't known", column.name),
+            )
+            .at(column.span.unwrap_or(query), "no type")
+            .with_help(format!("say it: `cast(null as text) as {}`", column.name)),
         );
     }
 }
@@ -179,7 +194,8 @@ fn duplicate_columns(output: &[OutputColumn], query: crate::text::Span, diagnost
     for (index, column) in output.iter().enumerate() {
         let Some(first) = output[..index].iter().find(|other| other.name == column.name) else { continue };
         let message = format!("two columns of this query are called `{}`", column.name);
-        let mut diagnostic = Diagnostic::error(Code::DuplicateColumn, message).at(column.span.unwrap_or(query), "the same name again");
+        let mut diagnostic =
+            Diagnostic::error(Code::DuplicateColumn, message).at(column.span.unwrap_or(query), "the same name again");
         if let Some(span) = first.span {
             diagnostic = diagnostic.with_label(span, "first here");
         }
@@ -194,8 +210,11 @@ fn unsortable(list: &Option<NameList>, names: &[String], columns: &[Column], dia
         if column.data_type != DataType::Null && !is_sortable(&column.data_type) {
             let span = list.names.iter().find(|other| &other.text == name).map_or(list.span, |other| other.span);
             diagnostics.push(
-                Diagnostic::error(Code::Unsupported, format!("values of type {} have no order", display_type(&column.data_type)))
-                    .at(span, "can't be used here"),
+                Diagnostic::error(
+                    Code::Unsupported,
+                    format!("values of type {} have no order", display_type(&column.data_type)),
+                )
+                .at(span, "can't be used here"),
             );
         }
     }

@@ -15,10 +15,11 @@ pub(super) fn analyze(declaration: &SourceDeclaration, diagnostics: &mut Vec<Dia
     let mut columns: Vec<Column> = columns;
     let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let subject = format!("the source `{}`", declaration.name);
-    let names = |list: &Option<crate::syntax::ast::NameList>, clause: &str, diagnostics: &mut Vec<Diagnostic>| match list {
-        Some(list) if !syntax.broken => contract::column_names(list, clause, &subject, &known, diagnostics),
-        Some(_) | None => Vec::new(),
-    };
+    let names =
+        |list: &Option<crate::syntax::ast::NameList>, clause: &str, diagnostics: &mut Vec<Diagnostic>| match list {
+            Some(list) if !syntax.broken => contract::column_names(list, clause, &subject, &known, diagnostics),
+            Some(_) | None => Vec::new(),
+        };
     let key = names(&syntax.key, "key", diagnostics);
     let partition_by = names(&syntax.partition_by, "partition by", diagnostics);
     let from = syntax.from.as_ref().and_then(|text| {

@@ -33,7 +33,11 @@ pub enum Segment {
 pub type Captured = Vec<(String, String)>;
 
 impl PathTemplate {
-    pub(super) fn parse(text: &Text, partition_by: &[String], diagnostics: &mut Vec<Diagnostic>) -> Option<PathTemplate> {
+    pub(super) fn parse(
+        text: &Text,
+        partition_by: &[String],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<PathTemplate> {
         let bad = |message: &str, label: String| {
             Diagnostic::error(Code::BadPathTemplate, message.to_owned()).at(text.span, label).with_help(
                 "a path is like `raw/orders/day={day}/*.parquet`: `{column}` captures a partition column, `*` and `**` match names",
@@ -91,21 +95,25 @@ impl PathTemplate {
                         .with_help("use `*` for the second"),
                 );
             } else if !broken && !columns.contains(&name) {
-                let diagnostic = Diagnostic::error(Code::BadPathTemplate, format!("`{{{name}}}` captures no column of this source"))
-                    .at(span, "no such column");
+                let diagnostic =
+                    Diagnostic::error(Code::BadPathTemplate, format!("`{{{name}}}` captures no column of this source"))
+                        .at(span, "no such column");
                 diagnostics.push(match did_you_mean(name, columns.iter().copied()) {
                     Some(help) => diagnostic.with_help(help),
                     None => diagnostic,
                 });
             } else if !broken && !partition_by.iter().any(|column| column == name) {
                 diagnostics.push(
-                    Diagnostic::error(Code::BadPathTemplate, format!("`{{{name}}}` is captured, but isn't a partition column"))
-                        .at(span, "captured here")
-                        .with_help(format!("add it: `partition by ({})`", {
-                            let mut names: Vec<&str> = partition_by.iter().map(String::as_str).collect();
-                            names.push(name);
-                            names.join(", ")
-                        })),
+                    Diagnostic::error(
+                        Code::BadPathTemplate,
+                        format!("`{{{name}}}` is captured, but isn't a partition column"),
+                    )
+                    .at(span, "captured here")
+                    .with_help(format!("add it: `partition by ({})`", {
+                        let mut names: Vec<&str> = partition_by.iter().map(String::as_str).collect();
+                        names.push(name);
+                        names.join(", ")
+                    })),
                 );
             }
             seen.push(name);
@@ -310,7 +318,10 @@ mod tests {
         for text in ["a/{b", "a/}b", "a/{}/b", "../x.csv", "a/{b}{c}", "a/x**/b", ""] {
             let span = Span::new(FileId(0), 0, text.len() + 2);
             let mut diagnostics = Vec::new();
-            assert!(PathTemplate::parse(&Text { value: text.to_owned(), span }, &[], &mut diagnostics).is_none(), "{text}");
+            assert!(
+                PathTemplate::parse(&Text { value: text.to_owned(), span }, &[], &mut diagnostics).is_none(),
+                "{text}"
+            );
             assert_eq!(diagnostics.len(), 1, "{text}");
         }
     }

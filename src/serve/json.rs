@@ -31,7 +31,9 @@ fn value(array: &ArrayRef, row: usize) -> Value {
         DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
         // Through its own shortest text: 0.1 stays 0.1.
-        DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row).to_string().parse().unwrap_or(f64::NAN)),
+        DataType::Float32 => {
+            float(array.as_primitive::<Float32Type>().value(row).to_string().parse().unwrap_or(f64::NAN))
+        }
         data_type if data_type.is_integer() => integer(&text(array, row)),
         DataType::List(_) => list(&array.as_list::<i32>().value(row)),
         DataType::LargeList(_) => list(&array.as_list::<i64>().value(row)),
@@ -93,8 +95,11 @@ mod tests {
             Arc::new(Float64Array::from(vec![0.5])),
             Arc::new(TimestampNanosecondArray::from(vec![1_767_225_600_000_000_000])),
         ];
-        let fields: Vec<Field> =
-            columns.iter().enumerate().map(|(index, array)| Field::new(format!("c{index}"), array.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, array)| Field::new(format!("c{index}"), array.data_type().clone(), true))
+            .collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("columns have one length");
         let expected = r#"{"c0":"9007199254740993","c1":-5,"c2":"1.500000000","c3":0.5,"c4":"2026-01-01T00:00:00"}"#;
         assert_eq!(rows(&[batch])[0].to_string(), expected);

@@ -27,12 +27,18 @@ pub struct QueryError {
 
 /// Answers one read-only query over published tables. A name without its domain is understood where one table has it.
 /// Unlike in a slice, functions of the clock are fine: the answer isn't kept.
-pub async fn query(text: &str, tables: &BTreeMap<RelationName, FileSet>, runtime: &Runtime) -> Result<Answer, QueryError> {
+pub async fn query(
+    text: &str,
+    tables: &BTreeMap<RelationName, FileSet>,
+    runtime: &Runtime,
+) -> Result<Answer, QueryError> {
     let mut sources = SourceMap::default();
     let file = sources.add("<query>", text);
     let span = Span::new(file, 0, text.trim_end().len());
-    let failed = |sources: &SourceMap, diagnostics: Vec<Diagnostic>| QueryError { sources: sources.clone(), diagnostics };
-    let parsed = sql::parse_query(sources.get(file), span, &QueryLimits::default()).map_err(|diagnostics| failed(&sources, diagnostics))?;
+    let failed =
+        |sources: &SourceMap, diagnostics: Vec<Diagnostic>| QueryError { sources: sources.clone(), diagnostics };
+    let parsed = sql::parse_query(sources.get(file), span, &QueryLimits::default())
+        .map_err(|diagnostics| failed(&sources, diagnostics))?;
     let mut catalog = Catalog::default();
     let mut bound = Tables::new();
     let mut unknown = Vec::new();
@@ -51,19 +57,25 @@ pub async fn query(text: &str, tables: &BTreeMap<RelationName, FileSet>, runtime
             }
             [] => {
                 let names: Vec<String> = tables.keys().map(ToString::to_string).collect();
-                let diagnostic = Diagnostic::error(Code::NotPublished, format!("nothing is published as `{}`", reference.key()))
-                    .at(reference.span, "unknown, or never built");
-                unknown.push(match crate::diagnostic::did_you_mean(&reference.key(), names.iter().map(String::as_str)) {
-                    Some(help) => diagnostic.with_help(help),
-                    None => diagnostic.with_help("build first: `pie build --freeze`"),
-                });
+                let diagnostic =
+                    Diagnostic::error(Code::NotPublished, format!("nothing is published as `{}`", reference.key()))
+                        .at(reference.span, "unknown, or never built");
+                unknown.push(
+                    match crate::diagnostic::did_you_mean(&reference.key(), names.iter().map(String::as_str)) {
+                        Some(help) => diagnostic.with_help(help),
+                        None => diagnostic.with_help("build first: `pie build --freeze`"),
+                    },
+                );
             }
             several => {
                 let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
                 unknown.push(
-                    Diagnostic::error(Code::UnknownRelation, format!("`{}` could be {}", reference.key(), names.join(" or ")))
-                        .at(reference.span, "which domain's?")
-                        .with_help("write it with its domain"),
+                    Diagnostic::error(
+                        Code::UnknownRelation,
+                        format!("`{}` could be {}", reference.key(), names.join(" or ")),
+                    )
+                    .at(reference.span, "which domain's?")
+                    .with_help("write it with its domain"),
                 );
             }
         }
@@ -80,7 +92,8 @@ pub async fn query(text: &str, tables: &BTreeMap<RelationName, FileSet>, runtime
         Ok::<_, crate::exec::Failure>(Answer { schema, batches })
     };
     run.await.map_err(|failure| {
-        let diagnostic = Diagnostic::error(Code::QueryFailed, format!("the query failed while it ran: {failure}")).at(span, "this query");
+        let diagnostic = Diagnostic::error(Code::QueryFailed, format!("the query failed while it ran: {failure}"))
+            .at(span, "this query");
         failed(&sources, vec![diagnostic])
     })
 }

@@ -28,7 +28,8 @@ pub fn write(answer: &Answer, format: Format, max_rows: usize, out: &mut dyn Wri
         Format::Csv => write_csv(answer, out),
         Format::Parquet => {
             let mut bytes = Vec::new();
-            let mut writer = ArrowWriter::try_new(&mut bytes, answer.schema.clone(), None).map_err(std::io::Error::other)?;
+            let mut writer =
+                ArrowWriter::try_new(&mut bytes, answer.schema.clone(), None).map_err(std::io::Error::other)?;
             for batch in &answer.batches {
                 writer.write(batch).map_err(std::io::Error::other)?;
             }
@@ -95,7 +96,9 @@ fn one_line(text: &str) -> String {
 
 fn write_csv(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(answer.schema.fields().iter().map(|field| field.name().as_str())).map_err(std::io::Error::other)?;
+    writer
+        .write_record(answer.schema.fields().iter().map(|field| field.name().as_str()))
+        .map_err(std::io::Error::other)?;
     for batch in &answer.batches {
         for row in 0..batch.num_rows() {
             let cells = batch.columns().iter().map(|array| cell(array, row).unwrap_or_default());

@@ -54,7 +54,11 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
             name: None,
         };
     }
-    if has("must be in group by") || has("could not be resolved from available columns") || has("must appear in group by") || has("must appear in the group by") {
+    if has("must be in group by")
+        || has("could not be resolved from available columns")
+        || has("must appear in group by")
+        || has("must appear in the group by")
+    {
         let name = between_quotes(&text);
         let message = match &name {
             Some(name) => format!("`{name}` is neither grouped nor aggregated"),
@@ -64,7 +68,12 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
         return new(Code::NotGrouped, message, "has many values in one group", Some(help));
     }
     if has("different number of columns") || has("too many columns") || has("should only return one column") {
-        return new(Code::ColumnCount, sentence(&text), "column counts differ", Some("give both sides the same columns in the same order".to_owned()));
+        return new(
+            Code::ColumnCount,
+            sentence(&text),
+            "column counts differ",
+            Some("give both sides the same columns in the same order".to_owned()),
+        );
     }
     if has("duplicate unqualified field") || has("duplicate qualified field") || has("unique expression names") {
         return new(
@@ -81,15 +90,37 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
         return new(Code::Unsupported, sentence(&text), "not supported", Some("say it in another way".to_owned()));
     }
     let types = [
-        "coerc", "common argument type", "signature", "incompatible", "can't be evaluated", "cannot be cast", "unsupported cast",
-        "type mismatch", "cannot be applied", "cannot be used with", "not supported for", "non-boolean", "does not support", "expects", "argument", "must be boolean",
-        "cannot cast", "not supported between", "interval", "data type",
+        "coerc",
+        "common argument type",
+        "signature",
+        "incompatible",
+        "can't be evaluated",
+        "cannot be cast",
+        "unsupported cast",
+        "type mismatch",
+        "cannot be applied",
+        "cannot be used with",
+        "not supported for",
+        "non-boolean",
+        "does not support",
+        "expects",
+        "argument",
+        "must be boolean",
+        "cannot cast",
+        "not supported between",
+        "interval",
+        "data type",
     ];
     if types.iter().any(|needle| has(needle)) {
         // The engine's diagnostic is shorter than the error that it is attached to, which names the types.
         let long = plain(root);
         let text = if lowered.contains("incompatible types") && !long.is_empty() { long } else { text };
-        return new(Code::TypeMismatch, types_sentence(&text), "types don't fit", Some("cast one side: `cast(… as TYPE)`".to_owned()));
+        return new(
+            Code::TypeMismatch,
+            types_sentence(&text),
+            "types don't fit",
+            Some("cast one side: `cast(… as TYPE)`".to_owned()),
+        );
     }
     new(Code::InvalidQuery, sentence(&text), "here", None)
 }
@@ -123,13 +154,15 @@ fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
             help: Some(format!("say which: `TABLE.{}`", field.name)),
             name: None,
         },
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => PlanError {
-            code: Code::DuplicateColumn,
-            message: format!("two columns of the result are called `{name}`"),
-            label: "the same name twice".to_owned(),
-            help: Some("name one of them otherwise: `… as other_name`".to_owned()),
-            name: None,
-        },
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            PlanError {
+                code: Code::DuplicateColumn,
+                message: format!("two columns of the result are called `{name}`"),
+                label: "the same name twice".to_owned(),
+                help: Some("name one of them otherwise: `… as other_name`".to_owned()),
+                name: None,
+            }
+        }
     }
 }
 
@@ -208,11 +241,18 @@ fn suggest_function(name: &str) -> Option<String> {
         return Some(format!("here that is `{ours}`"));
     }
     let engine = super::engine::engine();
-    let names = engine.scalar_functions().keys().chain(engine.aggregate_functions().keys()).chain(engine.window_functions().keys());
+    let names = engine
+        .scalar_functions()
+        .keys()
+        .chain(engine.aggregate_functions().keys())
+        .chain(engine.window_functions().keys());
     let near = crate::diagnostic::nearest(&lowered, names.map(String::as_str));
     match near.as_slice() {
         [] => None,
-        names => Some(format!("did you mean {}?", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or "))),
+        names => Some(format!(
+            "did you mean {}?",
+            names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+        )),
     }
 }
 

@@ -16,19 +16,47 @@ use std::ops::ControlFlow;
 const PURE_TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
 
 const CLOCK: [&str; 19] = [
-    "now", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "today", "getdate",
-    "sysdate", "systimestamp", "statement_timestamp", "transaction_timestamp", "clock_timestamp", "utc_timestamp",
-    "curdate", "curtime", "unix_timestamp", "timeofday", "age",
+    "now",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "today",
+    "getdate",
+    "sysdate",
+    "systimestamp",
+    "statement_timestamp",
+    "transaction_timestamp",
+    "clock_timestamp",
+    "utc_timestamp",
+    "curdate",
+    "curtime",
+    "unix_timestamp",
+    "timeofday",
+    "age",
 ];
 
-const CHANCE: [&str; 10] = [
-    "random", "rand", "uuid", "uuid4", "uuid7", "gen_random_uuid", "generate_uuid", "newid", "randn", "setseed",
-];
+const CHANCE: [&str; 10] =
+    ["random", "rand", "uuid", "uuid4", "uuid7", "gen_random_uuid", "generate_uuid", "newid", "randn", "setseed"];
 
 const MACHINE: [&str; 16] = [
-    "version", "current_user", "session_user", "user", "current_role", "current_database", "current_catalog",
-    "current_schema", "current_setting", "pg_backend_pid", "inet_server_addr", "hostname", "input_file_name",
-    "file_row_index", "input_file_block_start", "getenv",
+    "version",
+    "current_user",
+    "session_user",
+    "user",
+    "current_role",
+    "current_database",
+    "current_catalog",
+    "current_schema",
+    "current_setting",
+    "pg_backend_pid",
+    "inet_server_addr",
+    "hostname",
+    "input_file_name",
+    "file_row_index",
+    "input_file_block_start",
+    "getenv",
 ];
 
 /// Refuses a body that isn't a query by its first word, before it is parsed.
@@ -85,9 +113,12 @@ impl Gate<'_> {
         let known_and_pure = known == Some(Volatility::Immutable);
         let is = |list: &[&str]| list.contains(&folded.as_str());
         let diagnostic = if is(&MACHINE) && (folded == "version" || !known_and_pure) {
-            Diagnostic::error(Code::ChanceFunction, format!("`{folded}` asks about the machine, so its value isn't in the data"))
-                .at(at, "differs from machine to machine")
-                .with_help("write the value you mean, or read it from a source")
+            Diagnostic::error(
+                Code::ChanceFunction,
+                format!("`{folded}` asks about the machine, so its value isn't in the data"),
+            )
+            .at(at, "differs from machine to machine")
+            .with_help("write the value you mean, or read it from a source")
         } else if is(&CLOCK) && !known_and_pure {
             Diagnostic::error(Code::ClockFunction, format!("`{folded}` reads the clock, so the same data would give different rows"))
                 .at(at, "the time of the build isn't data")
@@ -116,13 +147,15 @@ impl Gate<'_> {
             return;
         }
         let at = self.at(name);
-        self.diagnostics.push(if engine().table_functions().contains_key(&folded) || folded.contains("read") || folded.contains("scan") {
-            file_access(at, &format!("the table function `{folded}` reaches outside the project"))
-        } else {
-            Diagnostic::error(Code::UnknownFunction, format!("there is no table function `{folded}`"))
-                .at(at, "unknown")
-                .with_help("there are `generate_series` and `range`")
-        });
+        self.diagnostics.push(
+            if engine().table_functions().contains_key(&folded) || folded.contains("read") || folded.contains("scan") {
+                file_access(at, &format!("the table function `{folded}` reaches outside the project"))
+            } else {
+                Diagnostic::error(Code::UnknownFunction, format!("there is no table function `{folded}`"))
+                    .at(at, "unknown")
+                    .with_help("there are `generate_series` and `range`")
+            },
+        );
     }
 }
 
@@ -138,7 +171,9 @@ impl Visitor for Gate<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.table_function(name),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                self.table_function(name)
+            }
             TableFactor::Table { name, .. } => {
                 let is_path = |part: &Ident| part.quote_style == Some('\'') || part.value.contains(['/', '\\']);
                 if let Some(part) = name.0.iter().filter_map(ObjectNamePart::as_ident).find(|part| is_path(part)) {
@@ -173,7 +208,8 @@ impl Visitor for Gate<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        let writes = matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
+        let writes =
+            matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
         if writes || !query.locks.is_empty() {
             let at = self.at(query);
             self.diagnostics.push(

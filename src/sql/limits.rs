@@ -25,7 +25,10 @@ impl Default for QueryLimits {
 /// The first token past a limit, with the sentence that says which.
 pub fn exceeded(tokens: &[TokenWithSpan], limits: &QueryLimits) -> Option<(usize, String)> {
     if tokens.len() > limits.tokens {
-        return Some((limits.tokens, format!("a query may have {} tokens, this one has {}", limits.tokens, tokens.len())));
+        return Some((
+            limits.tokens,
+            format!("a query may have {} tokens, this one has {}", limits.tokens, tokens.len()),
+        ));
     }
     // One counter of operators and one of set operators a level; a comma or a clause begins a new chain.
     let mut levels: Vec<(usize, usize)> = vec![(0, 0)];

@@ -50,7 +50,8 @@ pub fn places(query: &Query, source: &SourceText, within: Span) -> Vec<Place> {
 
 /// The smallest expression that covers `span`.
 pub fn smallest_around(places: &[Place], span: Span) -> Option<Place> {
-    let covers = |place: &&Place| !place.span.is_empty() && place.span.start <= span.start && span.end <= place.span.end;
+    let covers =
+        |place: &&Place| !place.span.is_empty() && place.span.start <= span.start && span.end <= place.span.end;
     places.iter().filter(covers).min_by_key(|place| (place.span.len(), usize::MAX - place.depth)).copied()
 }
 

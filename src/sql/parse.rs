@@ -229,7 +229,8 @@ fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parse
         }
         Some(found) => {
             let label = format!("expected {expected}");
-            let diagnostic = Diagnostic::error(Code::SqlSyntax, format!("expected {expected}, found `{found}`")).at(at, label);
+            let diagnostic =
+                Diagnostic::error(Code::SqlSyntax, format!("expected {expected}, found `{found}`")).at(at, label);
             match hint(tokens, at, source, span) {
                 Some(help) => diagnostic.with_help(help),
                 None => diagnostic,
@@ -310,7 +311,8 @@ fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationRef
         .map(|(relations, _)| relations.iter().map(|relation| relation.to_string().to_lowercase()).collect())
         .unwrap_or_default();
     let mut references: Vec<RelationReference> = Vec::new();
-    let is_function = |name: &ObjectName| names.functions.iter().any(|other| other == name && other.span() == name.span());
+    let is_function =
+        |name: &ObjectName| names.functions.iter().any(|other| other == name && other.span() == name.span());
     for name in names.relations.iter().filter(|name| !is_function(name)) {
         let identifiers: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
         let parts: Vec<String> = identifiers.iter().map(|identifier| fold(identifier)).collect();

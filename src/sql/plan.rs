@@ -55,7 +55,15 @@ pub fn plan_query(
         let (plan, warnings) = match plan_once(&query, catalog) {
             Ok(planned) => planned,
             Err(error) => {
-                let places = record(&error, &query, parsed, catalog, source, &Known { poisoned, spans: &poisoned_spans }, &mut found);
+                let places = record(
+                    &error,
+                    &query,
+                    parsed,
+                    catalog,
+                    source,
+                    &Known { poisoned, spans: &poisoned_spans },
+                    &mut found,
+                );
                 if places.is_empty() {
                     break;
                 }
@@ -96,14 +104,18 @@ pub fn plan_predicate(
     planned.diagnostics.retain_mut(|diagnostic| {
         // The predicate stands inside `not (…)`: what the engine says of that is said of the predicate.
         let about_not = diagnostic.code == Code::TypeMismatch
-            && (diagnostic.message.to_lowercase().contains("not cannot") || diagnostic.message.contains("NOT") || diagnostic.message.contains("filter") || diagnostic.message.contains("Filter"));
+            && (diagnostic.message.to_lowercase().contains("not cannot")
+                || diagnostic.message.contains("NOT")
+                || diagnostic.message.contains("filter")
+                || diagnostic.message.contains("Filter"));
         if about_not {
             if std::mem::replace(&mut seen, true) {
                 return false;
             }
-            *diagnostic = Diagnostic::error(Code::CheckNotBoolean, "a check's predicate must be true or false for each row")
-                .at(parsed.span, "not a condition")
-                .with_help("compare with something: `amount >= 0`, `status in ('open', 'closed')`");
+            *diagnostic =
+                Diagnostic::error(Code::CheckNotBoolean, "a check's predicate must be true or false for each row")
+                    .at(parsed.span, "not a condition")
+                    .with_help("compare with something: `amount >= 0`, `status in ('open', 'closed')`");
         }
         true
     });
@@ -163,7 +175,8 @@ fn record(
     for one in error.iter() {
         let mut what = error::read(one, &columns);
         let engine_span = one.diagnostic().and_then(|diagnostic| diagnostic.span);
-        let mut span = engine_span.map(|span| engine_byte_span(source, parsed.span, span)).filter(|span| !span.is_empty());
+        let mut span =
+            engine_span.map(|span| engine_byte_span(source, parsed.span, span)).filter(|span| !span.is_empty());
         span = span.map(|span| balanced(source, parsed.span, span));
         let mut place = span.and_then(|span| localize::smallest_around(&all, span));
         if place.is_none() {
@@ -194,7 +207,12 @@ fn record(
     places.sort_by_key(|place| std::cmp::Reverse(place.index));
     places.dedup_by_key(|place| place.index);
     let nested = |place: &Place| {
-        places.iter().any(|other| other.index != place.index && other.span.start <= place.span.start && place.span.end <= other.span.end && other.depth < place.depth)
+        places.iter().any(|other| {
+            other.index != place.index
+                && other.span.start <= place.span.start
+                && place.span.end <= other.span.end
+                && other.depth < place.depth
+        })
     };
     places.iter().filter(|place| !nested(place)).copied().collect()
 }
@@ -203,9 +221,10 @@ fn record(
 fn follow_up(what: &mut PlanError, at: Span, source: &SourceText) {
     if what.code == Code::UnknownColumn && source.text()[at.range()].starts_with('"') {
         let text = &source.text()[at.range()];
-        what.help = what.help.take().or_else(|| {
-            Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"')))
-        });
+        what.help = what
+            .help
+            .take()
+            .or_else(|| Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"'))));
     }
 }
 
@@ -292,8 +311,12 @@ pub fn unnamed_columns(parsed: &ParsedQuery, source: &SourceText) -> Vec<Span> {
     }
     let SetExpr::Select(select) = body else { return Vec::new() };
     let unnamed = select.projection.iter().filter_map(|item| match item {
-        SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. }) => None,
-        SelectItem::UnnamedExpr(expr) => Some(balanced(source, parsed.span, byte_span(source, parsed.span, expr.span()))),
+        SelectItem::UnnamedExpr(
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::CompoundFieldAccess { .. },
+        ) => None,
+        SelectItem::UnnamedExpr(expr) => {
+            Some(balanced(source, parsed.span, byte_span(source, parsed.span, expr.span())))
+        }
         _ => None,
     });
     unnamed.filter(|span| !span.is_empty()).collect()

@@ -26,8 +26,27 @@ pub fn parse_type(text: &str) -> Result<DataType, String> {
 
 /// Names that `parse_type` knows, for suggestions.
 pub const TYPE_NAMES: [&str; 21] = [
-    "text", "varchar", "boolean", "tinyint", "smallint", "int", "integer", "bigint", "real", "double", "float", "decimal",
-    "numeric", "date", "time", "timestamp", "interval", "bytea", "struct", "array", "string",
+    "text",
+    "varchar",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "integer",
+    "bigint",
+    "real",
+    "double",
+    "float",
+    "decimal",
+    "numeric",
+    "date",
+    "time",
+    "timestamp",
+    "interval",
+    "bytea",
+    "struct",
+    "array",
+    "string",
 ];
 
 fn plan_type(text: &str) -> Result<DataType, String> {
@@ -53,9 +72,8 @@ fn plan_type(text: &str) -> Result<DataType, String> {
 /// The type a value is stored in: the plain layout where the engine has several for the same values (views, large
 /// offsets, dictionaries), so that physical choices of a plan never reach data, digests or readers.
 pub fn storage_type(data_type: &DataType) -> DataType {
-    let field = |field: &Arc<Field>| {
-        Arc::new(Field::new(field.name(), storage_type(field.data_type()), field.is_nullable()))
-    };
+    let field =
+        |field: &Arc<Field>| Arc::new(Field::new(field.name(), storage_type(field.data_type()), field.is_nullable()));
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,

@@ -7,16 +7,35 @@ use datafusion::object_store::path::Path;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreError {
     /// The store's URL or path can't be used.
-    Location { location: String, cause: String },
-    Io { action: &'static str, store: String, path: String, cause: String },
+    Location {
+        location: String,
+        cause: String,
+    },
+    Io {
+        action: &'static str,
+        store: String,
+        path: String,
+        cause: String,
+    },
     /// A record's bytes aren't what was written.
-    Corrupt { path: String, cause: String },
+    Corrupt {
+        path: String,
+        cause: String,
+    },
     /// A record was written by another version of pie.
-    UnknownFormat { path: String, format: u64 },
+    UnknownFormat {
+        path: String,
+        format: u64,
+    },
     /// An object of this name exists already.
-    Exists { path: String },
+    Exists {
+        path: String,
+    },
     /// Another writer published first, and kept doing so.
-    Conflict { name: String, version: u64 },
+    Conflict {
+        name: String,
+        version: u64,
+    },
 }
 
 impl StoreError {
@@ -39,19 +58,23 @@ impl StoreError {
                     .with_note(cause.clone())
                     .with_help("nothing that was published is touched; mend the cause and run the command again")
             }
-            StoreError::Corrupt { path, cause } => Diagnostic::error(Code::CorruptRecord, format!("the record `{path}` is damaged"))
-                .with_note(cause.clone())
-                .with_help("restore this object from a backup of the store"),
-            StoreError::UnknownFormat { path, format } => {
-                Diagnostic::error(Code::UnknownRecordVersion, format!("the record `{path}` has format {format}, which this pie doesn't know"))
-                    .with_help("use the newest `pie` that worked on this store")
+            StoreError::Corrupt { path, cause } => {
+                Diagnostic::error(Code::CorruptRecord, format!("the record `{path}` is damaged"))
+                    .with_note(cause.clone())
+                    .with_help("restore this object from a backup of the store")
             }
+            StoreError::UnknownFormat { path, format } => Diagnostic::error(
+                Code::UnknownRecordVersion,
+                format!("the record `{path}` has format {format}, which this pie doesn't know"),
+            )
+            .with_help("use the newest `pie` that worked on this store"),
             StoreError::Exists { path } => Diagnostic::error(Code::Store, format!("`{path}` exists already")),
-            StoreError::Conflict { name, version } => {
-                Diagnostic::error(Code::CommitConflict, format!("`{name}` was published by somebody else at the same time"))
-                    .with_note(format!("version {version} and those after it were taken"))
-                    .with_help("run the command again: it starts from what they published")
-            }
+            StoreError::Conflict { name, version } => Diagnostic::error(
+                Code::CommitConflict,
+                format!("`{name}` was published by somebody else at the same time"),
+            )
+            .with_note(format!("version {version} and those after it were taken"))
+            .with_help("run the command again: it starts from what they published"),
         }
     }
 }

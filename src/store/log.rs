@@ -35,7 +35,8 @@ impl Store {
         let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
         for meta in metas {
-            let (Some(number), Some((log, _))) = (number(&meta.location), meta.location.as_ref().rsplit_once('/')) else {
+            let (Some(number), Some((log, _))) = (number(&meta.location), meta.location.as_ref().rsplit_once('/'))
+            else {
                 continue;
             };
             let entry = last.entry(log.to_owned()).or_default();
@@ -44,7 +45,11 @@ impl Store {
         Ok(last)
     }
 
-    pub(super) async fn record<T: DeserializeOwned>(&self, folder: &Path, number: u64) -> Result<Option<Numbered<T>>, StoreError> {
+    pub(super) async fn record<T: DeserializeOwned>(
+        &self,
+        folder: &Path,
+        number: u64,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
         let path = record_path(folder, number);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let record = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;

@@ -91,7 +91,9 @@ impl Store {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.objects.put_opts(path, PutPayload::from(bytes), options).await {
             Ok(_) => Ok(()),
-            Err(datafusion::object_store::Error::AlreadyExists { .. }) => Err(StoreError::Exists { path: path.to_string() }),
+            Err(datafusion::object_store::Error::AlreadyExists { .. }) => {
+                Err(StoreError::Exists { path: path.to_string() })
+            }
             Err(error) => Err(self.failed("write", path, error)),
         }
     }

@@ -22,7 +22,11 @@ impl Store {
         self.head(&self.log_folder(slice)).await
     }
 
-    pub async fn slice_commit(&self, slice: &RelationName, version: u64) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+    pub async fn slice_commit(
+        &self,
+        slice: &RelationName,
+        version: u64,
+    ) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
         self.record(&self.log_folder(slice), version).await
     }
 
@@ -34,7 +38,8 @@ impl Store {
             Ok::<_, StoreError>(record)
         });
         let records: Vec<_> = futures::stream::iter(reads).buffer_unordered(16).try_collect().await?;
-        let named = records.into_iter().flatten().filter_map(|head| Some((RelationName::parse(&head.record.slice)?, head)));
+        let named =
+            records.into_iter().flatten().filter_map(|head| Some((RelationName::parse(&head.record.slice)?, head)));
         Ok(named.collect())
     }
 
@@ -69,7 +74,11 @@ impl Store {
     }
 
     /// Finds a build by its key.
-    pub async fn find_build(&self, slice: &RelationName, key: &str) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
+    pub async fn find_build(
+        &self,
+        slice: &RelationName,
+        key: &str,
+    ) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
         let path = key_path(slice, key);
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let found: KeyRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
@@ -77,7 +86,11 @@ impl Store {
     }
 
     /// Reads a build's record; `None` where there is none.
-    pub async fn build(&self, slice: &RelationName, id: &str) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
+    pub async fn build(
+        &self,
+        slice: &RelationName,
+        id: &str,
+    ) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
         let path = self.build_folder(slice, id).join("build.json");
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let record: BuildRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;

@@ -13,7 +13,11 @@ impl Store {
     }
 
     /// One version of a source.
-    pub async fn source_version(&self, source: &RelationName, version: u64) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
+    pub async fn source_version(
+        &self,
+        source: &RelationName,
+        version: u64,
+    ) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
         self.record(&log_folder(source), version).await
     }
 

@@ -39,7 +39,8 @@ pub fn rows(slice: &Slice, expected: &Table, batches: &[RecordBatch]) -> Result<
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let wanted: Vec<RowText> = (0..expected.rows.len()).map(|row| columns.iter().map(|array| cell(array, row)).collect()).collect();
+    let wanted: Vec<RowText> =
+        (0..expected.rows.len()).map(|row| columns.iter().map(|array| cell(array, row)).collect()).collect();
     let mut unexpected: Vec<RowText> = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -97,18 +98,23 @@ impl fmt::Display for Difference {
         let mut lines: Vec<(char, Vec<String>)> = vec![(' ', self.header.clone())];
         for index in 0..self.missing.len().max(self.unexpected.len()) {
             let (missing, unexpected) = (self.missing.get(index), self.unexpected.get(index));
-            let differs = |column: usize| index < pairs && missing.map(|row| &row[column]) != unexpected.map(|row| &row[column]);
+            let differs =
+                |column: usize| index < pairs && missing.map(|row| &row[column]) != unexpected.map(|row| &row[column]);
             for (sign, row) in [('-', missing), ('+', unexpected)] {
                 let Some(row) = row else { continue };
                 let cells = row.iter().enumerate();
-                let cells = cells.map(|(column, cell)| if differs(column) { format!("{}*", text(cell)) } else { text(cell) });
+                let cells =
+                    cells.map(|(column, cell)| if differs(column) { format!("{}*", text(cell)) } else { text(cell) });
                 lines.push((sign, cells.collect()));
             }
         }
         let width = |column: usize| lines.iter().map(|(_, cells)| cells[column].width()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
         for (index, (sign, cells)) in lines.iter().enumerate() {
-            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))));
+            let padded = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))));
             let line = format!("{sign} {}", padded.collect::<Vec<_>>().join(" | "));
             if index > 0 {
                 writeln!(f)?;

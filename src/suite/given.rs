@@ -68,7 +68,8 @@ pub fn unknown_columns(table: &Table, columns: &[Column], of: &str) -> Vec<Diagn
     let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let unknown = table.header.iter().filter(|name| !known.contains(&name.text.as_str()) && !name.text.is_empty());
     let report = |name: &crate::syntax::ast::Name| {
-        let diagnostic = Diagnostic::error(Code::UnknownColumn, format!("`{of}` has no column `{}`", name.text)).at(name.span, "no such column");
+        let diagnostic = Diagnostic::error(Code::UnknownColumn, format!("`{of}` has no column `{}`", name.text))
+            .at(name.span, "no such column");
         match did_you_mean(&name.text, known.iter().copied()) {
             Some(help) => diagnostic.with_help(help),
             None => diagnostic,
@@ -79,7 +80,8 @@ pub fn unknown_columns(table: &Table, columns: &[Column], of: &str) -> Vec<Diagn
 
 /// The cells of one column as values of its type.
 pub fn column_values(table: &Table, position: usize, column: &Column) -> Result<ArrayRef, Box<Diagnostic>> {
-    let texts: StringArray = table.rows.iter().map(|row| row.cells.get(position).and_then(|cell| cell.value.clone())).collect();
+    let texts: StringArray =
+        table.rows.iter().map(|row| row.cells.get(position).and_then(|cell| cell.value.clone())).collect();
     let bad = |row: usize| {
         let cell = &table.rows[row].cells[position];
         let shown = display_type(&column.data_type);

@@ -39,10 +39,16 @@ impl TestReport {
 
 /// Runs one test.
 pub async fn run(model: &SemanticModel, test: &Test, runtime: &Runtime) -> TestReport {
-    let mut report =
-        TestReport { slice: test.slice.clone(), title: test.syntax.title.value.clone(), diagnostics: Vec::new(), skipped: false };
+    let mut report = TestReport {
+        slice: test.slice.clone(),
+        title: test.syntax.title.value.clone(),
+        diagnostics: Vec::new(),
+        skipped: false,
+    };
     let slice = test.slice.as_ref().and_then(|name| model.slices.get(name));
-    let Some(slice) = slice.filter(|slice| slice.valid && !test.syntax.broken && test.givens.iter().all(Option::is_some)) else {
+    let Some(slice) =
+        slice.filter(|slice| slice.valid && !test.syntax.broken && test.givens.iter().all(Option::is_some))
+    else {
         report.skipped = true;
         return report;
     };
@@ -83,10 +89,13 @@ async fn outcome(
     for name in model.graph.order().iter().filter(|name| needed.contains(*name)) {
         if model.sources.contains_key(name) {
             let columns = model.columns(name).unwrap_or_default();
-            insert(&mut tables, name, vec![RecordBatch::new_empty(schema_of(columns))]).map_err(|e| (name.clone(), e))?;
+            insert(&mut tables, name, vec![RecordBatch::new_empty(schema_of(columns))])
+                .map_err(|e| (name.clone(), e))?;
             continue;
         }
-        let Some(next) = model.slices.get(name).filter(|next| !next.is_virtual || next.name == slice.name) else { continue };
+        let Some(next) = model.slices.get(name).filter(|next| !next.is_virtual || next.name == slice.name) else {
+            continue;
+        };
         let batches = run_to_batches(next, runtime, &tables).await.map_err(|e| (name.clone(), e))?;
         if name == &slice.name {
             promises(slice, &batches, &tables, runtime).await.map_err(|e| (name.clone(), e))?;
@@ -108,17 +117,30 @@ fn insert(tables: &mut Tables, name: &RelationName, batches: Vec<RecordBatch>) -
 }
 
 /// Verifies what a build would: not-null, key, checks.
-async fn promises(slice: &Slice, batches: &[RecordBatch], tables: &Tables, runtime: &Runtime) -> Result<(), BuildError> {
+async fn promises(
+    slice: &Slice,
+    batches: &[RecordBatch],
+    tables: &Tables,
+    runtime: &Runtime,
+) -> Result<(), BuildError> {
     let mut keys: BTreeMap<Vec<Option<String>>, u64> = BTreeMap::new();
     for batch in batches {
         for (column, array) in slice.columns.iter().zip(batch.columns()) {
             if !column.nullable && array.null_count() > 0 {
                 let rows = array.null_count() as u64;
-                return Err(BuildError::Null { column: column.name.clone(), rows, example: compare::show(std::slice::from_ref(batch)) });
+                return Err(BuildError::Null {
+                    column: column.name.clone(),
+                    rows,
+                    example: compare::show(std::slice::from_ref(batch)),
+                });
             }
         }
         for row in 0..batch.num_rows() {
-            let key = slice.key.iter().filter_map(|name| batch.column_by_name(name)).map(|array| crate::serve::cell(array, row));
+            let key = slice
+                .key
+                .iter()
+                .filter_map(|name| batch.column_by_name(name))
+                .map(|array| crate::serve::cell(array, row));
             *keys.entry(key.collect()).or_default() += 1;
         }
     }
@@ -135,7 +157,11 @@ async fn promises(slice: &Slice, batches: &[RecordBatch], tables: &Tables, runti
     insert(&mut tables, &slice.name, own?)?;
     for check in &slice.checks {
         if let Some(violation) = check_violations(check, runtime, &tables).await? {
-            return Err(BuildError::Check { name: check.name.clone(), rows: violation.rows, examples: violation.examples });
+            return Err(BuildError::Check {
+                name: check.name.clone(),
+                rows: violation.rows,
+                examples: violation.examples,
+            });
         }
     }
     Ok(())
@@ -157,8 +183,9 @@ fn judge(slice: &Slice, test: &Test, outcome: Result<Vec<RecordBatch>, (Relation
         (Some(Expect::Rows { .. }), Err((name, error))) => {
             let cause = error.diagnostic(slice);
             let whose = if name == slice.name { String::new() } else { format!(" (in `{name}`)") };
-            let mut diagnostic = failed(format!("the test '{}' of `{}` fails: {}{whose}", title.value, slice.name, cause.message))
-                .at(title.span, "expected rows, got an error");
+            let mut diagnostic =
+                failed(format!("the test '{}' of `{}` fails: {}{whose}", title.value, slice.name, cause.message))
+                    .at(title.span, "expected rows, got an error");
             diagnostic.notes = cause.notes.clone();
             diagnostic.help = cause.help;
             vec![diagnostic]
@@ -168,11 +195,22 @@ fn judge(slice: &Slice, test: &Test, outcome: Result<Vec<RecordBatch>, (Relation
             if got.code.as_str().eq_ignore_ascii_case(&code.text) {
                 return Vec::new();
             }
-            let message = format!("the test '{}' of `{}` fails: it gives {}, not {}", title.value, slice.name, got.code.as_str(), code.text.to_uppercase());
+            let message = format!(
+                "the test '{}' of `{}` fails: it gives {}, not {}",
+                title.value,
+                slice.name,
+                got.code.as_str(),
+                code.text.to_uppercase()
+            );
             vec![failed(message).at(code.span, "expected this error").with_note(got.message)]
         }
         (Some(Expect::Error { code, .. }), Ok(batches)) => {
-            let message = format!("the test '{}' of `{}` fails: it gives rows, not the error {}", title.value, slice.name, code.text.to_uppercase());
+            let message = format!(
+                "the test '{}' of `{}` fails: it gives rows, not the error {}",
+                title.value,
+                slice.name,
+                code.text.to_uppercase()
+            );
             vec![failed(message).at(code.span, "expected this error").with_note(compare::show(&batches))]
         }
         (None, _) => Vec::new(),

@@ -96,9 +96,12 @@ impl<'t> Builder<'t> {
         if matches!(rule, Rule::source_head | Rule::slice_head) && name.domain.is_none() {
             let kind = if rule == Rule::source_head { "source" } else { "slice" };
             self.report(
-                Diagnostic::error(Code::MissingDomain, format!("the {kind} `{}` doesn't say its domain", name.name.text))
-                    .at(name.span, "no domain here")
-                    .with_help(format!("write `DOMAIN.{}`, the domain being the team that owns it", name.name.text)),
+                Diagnostic::error(
+                    Code::MissingDomain,
+                    format!("the {kind} `{}` doesn't say its domain", name.name.text),
+                )
+                .at(name.span, "no domain here")
+                .with_help(format!("write `DOMAIN.{}`, the domain being the team that owns it", name.name.text)),
             );
         }
         Some(match rule {
@@ -230,7 +233,12 @@ impl<'t> Builder<'t> {
             Declaration::Domain(_) => {}
             Declaration::Source(source) if !source.broken => {
                 if source.from.is_none() {
-                    self.missing("source", &source.name, "`from '…'`", "say where its files are: `from 'raw/orders/*.parquet'`");
+                    self.missing(
+                        "source",
+                        &source.name,
+                        "`from '…'`",
+                        "say where its files are: `from 'raw/orders/*.parquet'`",
+                    );
                     source.broken = true;
                 }
                 if source.columns.is_none() {
@@ -247,7 +255,12 @@ impl<'t> Builder<'t> {
             }
             Declaration::Test(test) if !test.broken => {
                 if test.expect.is_none() {
-                    self.missing("test of", &test.slice, "`expect`", "say what must come out: `expect { … }` or `expect error CODE`");
+                    self.missing(
+                        "test of",
+                        &test.slice,
+                        "`expect`",
+                        "say what must come out: `expect { … }` or `expect error CODE`",
+                    );
                     test.broken = true;
                 }
             }
@@ -332,9 +345,9 @@ impl<'t> Builder<'t> {
         let mut parts = duration.into_inner();
         let (number, unit) = (parts.next()?, parts.next()?);
         let bad = |span: Span, label: String| {
-            Diagnostic::error(Code::BadDuration, "this isn't a duration")
-                .at(span, label)
-                .with_help("write a whole number and a unit: `30 seconds`, `20 minutes`, `1 hour`, `7 days` or `2 weeks`")
+            Diagnostic::error(Code::BadDuration, "this isn't a duration").at(span, label).with_help(
+                "write a whole number and a unit: `30 seconds`, `20 minutes`, `1 hour`, `7 days` or `2 weeks`",
+            )
         };
         let unit_text = unit.as_str().to_lowercase();
         let factor = match unit_text.strip_suffix('s').unwrap_or(&unit_text) {

@@ -147,9 +147,12 @@ fn looks_like_head(line: &str) -> bool {
     while word == "public" || word == "virtual" {
         word = words.next().unwrap_or_default();
     }
-    let name_follows = words.next().is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '"'));
+    let name_follows =
+        words.next().is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '"'));
     match word.as_str() {
-        "slice" | "source" | "domain" => name_follows && line.contains('{') || name_follows && line.split_whitespace().count() <= 4,
+        "slice" | "source" | "domain" => {
+            name_follows && line.contains('{') || name_follows && line.split_whitespace().count() <= 4
+        }
         "test" => name_follows && line.contains('\''),
         _ => false,
     }
@@ -162,9 +165,21 @@ fn declaration(builder: &mut Builder, base: usize, piece: &str) -> Option<Declar
     if let Some(unclosed) = unclosed(piece) {
         let end = base + piece.trim_end().len();
         let (code, message, label, help) = match unclosed.opener {
-            '\'' => (Code::UnterminatedText, "this text is never closed", "the quote opens here", "close it with `'`; a quote inside a text is written twice: `it''s`"),
-            '"' => (Code::UnterminatedText, "this quoted name is never closed", "the quote opens here", "close it with `\"`"),
-            '*' => (Code::UnterminatedText, "this comment is never closed", "the comment opens here", "close it with `*/`"),
+            '\'' => (
+                Code::UnterminatedText,
+                "this text is never closed",
+                "the quote opens here",
+                "close it with `'`; a quote inside a text is written twice: `it''s`",
+            ),
+            '"' => (
+                Code::UnterminatedText,
+                "this quoted name is never closed",
+                "the quote opens here",
+                "close it with `\"`",
+            ),
+            '*' => {
+                (Code::UnterminatedText, "this comment is never closed", "the comment opens here", "close it with `*/`")
+            }
             '(' => (Code::UnclosedDelimiter, "this parenthesis is never closed", "opened here", "add the missing `)`"),
             _ => (Code::UnclosedDelimiter, "this brace is never closed", "opened here", "add the missing `}`"),
         };
@@ -242,11 +257,9 @@ fn clauses(builder: &mut Builder, declaration: &mut Declaration, base: usize, pi
             (Rule::stale_clause, "stale"),
             (Rule::query, ""),
         ],
-        Declaration::Test(_) => &[
-            (Rule::given_clause, "given"),
-            (Rule::expect_rows, "expect"),
-            (Rule::expect_error, "expect"),
-        ],
+        Declaration::Test(_) => {
+            &[(Rule::given_clause, "given"), (Rule::expect_rows, "expect"), (Rule::expect_error, "expect")]
+        }
     };
     let keywords: Vec<&str> = rules.iter().map(|(_, keyword)| *keyword).filter(|keyword| !keyword.is_empty()).collect();
     let mut errors = 0;
@@ -391,13 +404,15 @@ fn unknown_clause(
     let mut known = keywords.to_vec();
     known.dedup();
     let span = Span::new(builder.file, base + at, base + at + word.len());
-    let mut diagnostic = Diagnostic::error(Code::UnknownClause, format!("a {kind} has no clause `{word}`"))
-        .at(span, "no such clause");
+    let mut diagnostic =
+        Diagnostic::error(Code::UnknownClause, format!("a {kind} has no clause `{word}`")).at(span, "no such clause");
     let words: &[&str] = if kind == "slice" { &["select", "with", "values"] } else { &[] };
     diagnostic = match nearest(word, known.iter().chain(words).copied()).as_slice() {
-        [near, ..] => diagnostic
-            .with_help(format!("did you mean `{near}`?"))
-            .with_replacement(format!("write `{near}`"), span, *near),
+        [near, ..] => diagnostic.with_help(format!("did you mean `{near}`?")).with_replacement(
+            format!("write `{near}`"),
+            span,
+            *near,
+        ),
         [] => {
             let listed: Vec<String> = known.iter().map(|keyword| format!("`{keyword}`")).collect();
             let query = if kind == "slice" { ", then its query" } else { "" };
@@ -421,9 +436,11 @@ fn stray(builder: &mut Builder, base: usize, piece: &str) {
         let diagnostic = Diagnostic::error(Code::Syntax, format!("expected a declaration, found `{found}`"))
             .at(span, "no declaration begins like this");
         match nearest(&lowered, DECLARATIONS).as_slice() {
-            [near, ..] => diagnostic
-                .with_help(format!("did you mean `{near}`?"))
-                .with_replacement(format!("write `{near}`"), span, *near),
+            [near, ..] => diagnostic.with_help(format!("did you mean `{near}`?")).with_replacement(
+                format!("write `{near}`"),
+                span,
+                *near,
+            ),
             [] if found == "}" => diagnostic.with_help("this brace closes nothing: remove it, or open its declaration"),
             [] => diagnostic.with_help("a file holds `domain`, `source`, `slice` and `test` declarations"),
         }
@@ -464,7 +481,9 @@ fn unclosed(piece: &str) -> Option<Unclosed> {
         let lexeme = &piece[at..end];
         match lexeme.chars().next().expect("a lexeme isn't empty") {
             quote @ ('\'' | '"') if lexeme.len() < 2 || !lexeme.ends_with(quote) => text = text.or(Some((at, quote))),
-            '/' if lexeme.starts_with("/*") && (lexeme.len() < 4 || !lexeme.ends_with("*/")) => text = text.or(Some((at, '*'))),
+            '/' if lexeme.starts_with("/*") && (lexeme.len() < 4 || !lexeme.ends_with("*/")) => {
+                text = text.or(Some((at, '*')))
+            }
             open @ ('{' | '(') => stack.push((at, open)),
             '}' => {
                 // A brace closes the parentheses that were forgotten inside it.
@@ -555,7 +574,11 @@ fn skip_blanks(text: &str, mut at: usize) -> usize {
         let first = rest.chars().next().expect("at lies inside the text");
         if first.is_whitespace() || first == '\u{feff}' {
             at += first.len_utf8();
-        } else if rest.starts_with("--") || rest.starts_with("/*") && lexeme_end(text, at) <= text.len() && text[..lexeme_end(text, at)].ends_with("*/") {
+        } else if rest.starts_with("--")
+            || rest.starts_with("/*")
+                && lexeme_end(text, at) <= text.len()
+                && text[..lexeme_end(text, at)].ends_with("*/")
+        {
             at = lexeme_end(text, at);
         } else {
             break;

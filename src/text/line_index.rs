@@ -46,10 +46,8 @@ impl LineIndex {
         let start = self.starts[line] as usize;
         let end = self.starts.get(line + 1).map_or(text.len(), |next| *next as usize);
         let line_text = text[start..end].trim_end_matches(['\n', '\r']);
-        let within = line_text
-            .char_indices()
-            .nth(position.column.max(1) as usize - 1)
-            .map_or(line_text.len(), |(at, _)| at);
+        let within =
+            line_text.char_indices().nth(position.column.max(1) as usize - 1).map_or(line_text.len(), |(at, _)| at);
         (start + within) as u32
     }
 }

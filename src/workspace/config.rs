@@ -144,7 +144,8 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
     }
     let mut bad = |span: std::ops::Range<usize>, message: &str, help: &str| {
         let at = Span::new(id, span.start, span.end);
-        diagnostics.push(Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}")).at(at, "here").with_help(help));
+        diagnostics
+            .push(Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}")).at(at, "here").with_help(help));
     };
     if let Some(jobs) = file.build.jobs {
         if *jobs.get_ref() == 0 {
@@ -162,7 +163,11 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
     let mut raise = |wanted: Option<toml::Spanned<usize>>, limit: &mut usize| {
         if let Some(wanted) = wanted {
             if *wanted.get_ref() < *limit {
-                bad(wanted.span(), &format!("this limit can only be raised, it is {limit} without pie.toml"), "leave it out, or write a larger number");
+                bad(
+                    wanted.span(),
+                    &format!("this limit can only be raised, it is {limit} without pie.toml"),
+                    "leave it out, or write a larger number",
+                );
             } else {
                 *limit = *wanted.get_ref();
             }
@@ -200,7 +205,8 @@ fn parse_bytes(text: &str) -> Option<u64> {
 /// Half of the machine's memory where it can be told, else 4 GiB.
 fn default_memory() -> u64 {
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:")).and_then(|rest| rest.trim().strip_suffix(" kB"));
+    let total =
+        info.lines().find_map(|line| line.strip_prefix("MemTotal:")).and_then(|rest| rest.trim().strip_suffix(" kB"));
     total.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).map_or(4 << 30, |kilobytes| kilobytes * 1024 / 2)
 }
 

@@ -71,7 +71,11 @@ impl Workspace {
     }
 }
 
-fn assemble(root: &Path, config: Result<Vec<u8>, String>, texts: BTreeMap<String, Result<Vec<u8>, String>>) -> Workspace {
+fn assemble(
+    root: &Path,
+    config: Result<Vec<u8>, String>,
+    texts: BTreeMap<String, Result<Vec<u8>, String>>,
+) -> Workspace {
     let mut sources = SourceMap::default();
     let mut diagnostics = Vec::new();
     let config = match read_text(CONFIG_FILE, config, &mut diagnostics) {
@@ -95,8 +99,11 @@ fn assemble(root: &Path, config: Result<Vec<u8>, String>, texts: BTreeMap<String
         let too_big = bytes.as_ref().is_ok_and(|bytes| bytes.len() > config.limits.file_bytes);
         if too_big {
             diagnostics.push(
-                Diagnostic::error(Code::LimitExceeded, format!("{path} is larger than {} bytes", config.limits.file_bytes))
-                    .with_help("split the file, or raise `[limits] file_bytes` in pie.toml"),
+                Diagnostic::error(
+                    Code::LimitExceeded,
+                    format!("{path} is larger than {} bytes", config.limits.file_bytes),
+                )
+                .with_help("split the file, or raise `[limits] file_bytes` in pie.toml"),
             );
             continue;
         }
@@ -108,14 +115,16 @@ fn assemble(root: &Path, config: Result<Vec<u8>, String>, texts: BTreeMap<String
 }
 
 fn read_text(path: &str, bytes: Result<Vec<u8>, String>, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
-    let unreadable = |cause: String| Diagnostic::error(Code::UnreadableFile, format!("{path} can't be read")).with_note(cause);
+    let unreadable =
+        |cause: String| Diagnostic::error(Code::UnreadableFile, format!("{path} can't be read")).with_note(cause);
     match bytes {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Some(text),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-                diagnostics.push(unreadable(format!("line {line} isn't UTF-8 text")).with_help("save the file as UTF-8"));
+                diagnostics
+                    .push(unreadable(format!("line {line} isn't UTF-8 text")).with_help("save the file as UTF-8"));
                 None
             }
         },

@@ -27,7 +27,9 @@ pub(super) fn describe(files: &[&DataFile], usual: u8) -> Described {
     let delimiter = files.first().map_or(usual, |file| file.shape.delimiter);
     let (names, mut notes) = common(files);
     if names.iter().any(|name| !matches!(kind(name), Kind::Text)) {
-        notes.push("the first line looks like data: if it is, add `format csv (header false)` and name the columns".to_owned());
+        notes.push(
+            "the first line looks like data: if it is, add `format csv (header false)` and name the columns".to_owned(),
+        );
     }
     let mut columns: Vec<Sampled> = names.iter().map(|name| Sampled::new(name)).collect();
     let picked = sampled(files.len());
@@ -88,7 +90,8 @@ impl Sampled {
 fn sample(file: &DataFile, names: &[String], columns: &mut [Sampled], rows: &mut u64) -> Result<bool, String> {
     let mut reader = open(&file.raw.path, file.shape.delimiter)?;
     let header = header(&mut reader)?;
-    let positions: Vec<Option<usize>> = names.iter().map(|name| header.iter().position(|other| other == name)).collect();
+    let positions: Vec<Option<usize>> =
+        names.iter().map(|name| header.iter().position(|other| other == name)).collect();
     let mut record = csv::StringRecord::new();
     let mut count = 0;
     while reader.read_record(&mut record).map_err(|error| cause(&error))? {

@@ -218,9 +218,9 @@ impl Values {
             return Ok("text".to_owned());
         };
         let others = families.iter().filter(|(other, count)| other != family && *count > 0);
-        let others: Vec<String> = others.map(|(other, count)| format!("{count} {other}")).collect();
+        let others: Vec<String> = others.map(|(other, count)| format!("{other} ({count})")).collect();
         if !others.is_empty() {
-            mixed.push(format!("mixed: {} among {most} {family} can't be read", others.join(" and ")));
+            mixed.push(format!("mixed: {} among {family} ({most}) can't be read", others.join(" and ")));
         }
         match *family {
             "texts" => Ok(self.text.date_or_text()),

@@ -86,7 +86,13 @@ struct Found {
 
 impl Found {
     fn new(name: &str) -> Found {
-        Found { name: name.to_owned(), data_type: None, is_mixed: false, has_nulls: false, distinct: Distinct::new(name) }
+        Found {
+            name: name.to_owned(),
+            data_type: None,
+            is_mixed: false,
+            has_nulls: false,
+            distinct: Distinct::new(name),
+        }
     }
 
     fn add(&mut self, builder: &Builder) {
@@ -124,7 +130,9 @@ fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
             let precision = u8::try_from(whole + i16::from(scale)).ok().filter(|precision| *precision <= 38)?;
             Some(DataType::Decimal128(precision, scale))
         }
-        (DataType::Timestamp(_, None), DataType::Timestamp(_, None)) => Some(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        (DataType::Timestamp(_, None), DataType::Timestamp(_, None)) => {
+            Some(DataType::Timestamp(TimeUnit::Nanosecond, None))
+        }
         (DataType::Float32 | DataType::Float64, DataType::Float32 | DataType::Float64) => Some(DataType::Float64),
         _ if a.is_integer() && b.is_integer() => Some(DataType::Int64),
         _ => None,

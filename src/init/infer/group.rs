@@ -113,7 +113,8 @@ impl<'f> Bucket<'f, '_> {
             (None, None) => self.group("*", vec![self.root_name.to_owned()], self.files.clone()),
         };
         if pattern.is_none() {
-            let mut names: Vec<String> = self.files.iter().map(|file| format!("{}{}", file.raw.stem, file.raw.extension)).collect();
+            let mut names: Vec<String> =
+                self.files.iter().map(|file| format!("{}{}", file.raw.stem, file.raw.extension)).collect();
             names.sort();
             names.dedup();
             let more = if names.len() > 4 { ", …" } else { "" };
@@ -218,11 +219,8 @@ fn is_coherent(files: &[&DataFile]) -> bool {
 fn is_alike(files: &[&DataFile]) -> bool {
     let (common, union) = common_and_union(files);
     let is_json = files.iter().any(|file| matches!(file.raw.format, FileFormat::Json));
-    let same = if is_json {
-        files.iter().all(|file| file.shape.columns.len() * 4 >= union * 3)
-    } else {
-        common == union
-    };
+    let same =
+        if is_json { files.iter().all(|file| file.shape.columns.len() * 4 >= union * 3) } else { common == union };
     same && is_coherent(files)
 }
 

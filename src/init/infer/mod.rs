@@ -59,11 +59,18 @@ pub struct InferredSource {
 /// Why nothing could be inferred.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum InferError {
-    NotAFolder { path: String },
+    NotAFolder {
+        path: String,
+    },
     /// The path can't be written in `from`.
-    BadPath { path: String },
+    BadPath {
+        path: String,
+    },
     /// There is no file in the folder that a source could be written for.
-    NoFiles { path: String, skipped: Vec<(String, String)> },
+    NoFiles {
+        path: String,
+        skipped: Vec<(String, String)>,
+    },
 }
 
 /// Infers sources from the files below `dir`, which `from` is to call `shown`: a path with `/`, relative to the root of
@@ -185,7 +192,8 @@ fn type_of(captured: &Captured) -> String {
 
 fn fits(captured: &Captured, data_type: &str) -> bool {
     let texts = StringArray::from_iter_values(&captured.values);
-    parse_type(data_type).is_ok_and(|data_type| values::is_parseable(&data_type) && values::parse(&texts, &data_type).is_ok())
+    parse_type(data_type)
+        .is_ok_and(|data_type| values::is_parseable(&data_type) && values::parse(&texts, &data_type).is_ok())
 }
 
 /// What stands before the paths of files: nothing, or a folder and its `/`.

@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn patterns_match_names() {
-        assert!(matches("orders_*", "orders_1") && matches("*", "x") && matches("a*b*c", "a-b-b-c") && matches("a", "a"));
+        assert!(
+            matches("orders_*", "orders_1") && matches("*", "x") && matches("a*b*c", "a-b-b-c") && matches("a", "a")
+        );
         assert!(!matches("orders_*", "order_1") && !matches("a*b", "a-b-c") && !matches("a", "ab"));
     }
 }

@@ -16,7 +16,9 @@ pub(super) struct Source {
 /// Writes the file. `prefix` is the folder that was looked into, as `from` calls it.
 pub(super) fn text(prefix: &str, domain: &str, sources: &[Source]) -> String {
     let below = if prefix.is_empty() { "of this folder".to_owned() } else { format!("below `{prefix}`") };
-    let mut text = comment(&format!("Written by `pie init` from the files {below}: a proposal. Are the types what you mean, and will `not null`"));
+    let mut text = comment(&format!(
+        "Written by `pie init` from the files {below}: a proposal. Are the types what you mean, and will `not null`"
+    ));
     text.push_str("-- hold tomorrow? Whatever stands here, `pie freeze` verifies it against every row.\n\n");
     text.push_str(&format!("domain {domain} {{}}\n"));
     for Source { name, from, described } in sources {
@@ -54,8 +56,8 @@ fn reading(described: &Described) -> String {
     match (is_metadata, is_whole) {
         (true, _) => format!("{shown}, {rows}: types and nulls are those of the Parquet metadata"),
         (false, true) => format!("{shown}, {rows}, all of them read"),
-        (false, false) if files == files_read => format!("{shown}, the first {rows} read"),
-        (false, false) => format!("{shown}, {rows} of {files_read} of them read"),
+        (false, false) if files == files_read => format!("{shown}, {rows} sampled"),
+        (false, false) => format!("{shown}, {rows} of {files_read} of them sampled"),
     }
 }
 
