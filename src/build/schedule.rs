@@ -323,7 +323,7 @@ fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, stale: bool
     if same && head.build.is_some() {
         insert(name, slice, head, record, stale, inputs);
     } else if stale {
-        inputs.missing.insert(name.clone(), "failed, and its last good version has other columns".to_owned());
+        inputs.missing.insert(name.clone(), "has no new version, and its last good one has other columns".to_owned());
     }
 }
 

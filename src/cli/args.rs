@@ -6,9 +6,7 @@ use std::path::PathBuf;
 /// A declarative dataflow compiler: frozen sources, independent slices, minimal rebuilds.
 #[derive(Parser, Debug)]
 #[command(name = "pie", version, about, propagate_version = true, disable_help_subcommand = true)]
-#[command(
-    after_help = "A first project:\n  pie init hello && cd hello && pie build --freeze && pie show orders_by_day"
-)]
+#[command(after_help = "A first project:\n  pie init hello && cd hello && pie build --freeze && pie show daily_sales")]
 pub struct Cli {
     /// Run as if started in this folder
     #[arg(short = 'C', global = true, default_value = ".", value_name = "DIR", hide_default_value = true)]

@@ -2,7 +2,7 @@
 
 use super::args::{BuildArgs, Cli, FreezeArgs, PlanArgs, ReportFormat};
 use super::output::{DIM, GREEN, RED, Streams, action_style, count, elapsed, paint};
-use super::progress::{Sender, show};
+use super::progress::{Event, Sender, show};
 use super::{Outcome, Stop, exit};
 use crate::build::{Outcome as Built, Report, SliceReport};
 use crate::diagnostic::{Code, Diagnostic, human, json};
@@ -23,7 +23,8 @@ pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> 
     let wanted = selected(&project, &args.sources, "source")?;
     let replace = args.replace.then(|| Replace { reason: args.reason.clone().unwrap_or_default() });
     let human = args.format == ReportFormat::Human;
-    let reports = freeze_sources(&project, &session, wanted.as_ref(), replace.as_ref(), human, streams).await?;
+    let reports =
+        freeze_sources(&project, &session, wanted.as_ref(), replace.as_ref(), &on_interrupt(), human, streams).await?;
     let failed = reports.iter().any(|report| report.outcome.is_none());
     if !human {
         let sources: Vec<Value> = reports.iter().map(|report| source_json(report, &project)).collect();
@@ -32,16 +33,33 @@ pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> 
     Ok(if failed || broken { exit::FINDINGS } else { exit::CLEAN })
 }
 
+/// A token that Ctrl-C cancels: what runs is stopped, its files removed, nothing of it published. A second Ctrl-C ends the
+/// process at once, which leaves at most files that no record names.
+fn on_interrupt() -> CancellationToken {
+    let cancelled = CancellationToken::new();
+    let token = cancelled.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if token.is_cancelled() {
+                std::process::exit(130);
+            }
+            token.cancel();
+        }
+    });
+    cancelled
+}
+
 async fn freeze_sources(
     project: &Project,
     session: &Session,
     wanted: Option<&BTreeSet<RelationName>>,
     replace: Option<&Replace>,
+    cancelled: &CancellationToken,
     human: bool,
     streams: &mut Streams<'_>,
 ) -> Result<Vec<SourceReport>, Stop> {
     let color = streams.color;
-    let reports = driver::freeze(project, session, wanted, replace, |report| {
+    let reports = driver::freeze(project, session, wanted, replace, cancelled, |report| {
         if human {
             let _ = writeln!(streams.err, "{}", source_line(report, color));
         }
@@ -126,13 +144,14 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     let broken = super::show_errors(&project, streams)?;
     let session = super::open(&project).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
+    let cancelled = on_interrupt();
     let mut freeze_failed = false;
     if args.freeze {
         let sources = wanted.as_ref().map(|slices| {
             let inputs = slices.iter().flat_map(|slice| project.model.graph.ancestors(slice));
             inputs.filter(|name| project.model.sources.contains_key(name)).collect::<BTreeSet<_>>()
         });
-        let reports = freeze_sources(&project, &session, sources.as_ref(), None, human, streams).await?;
+        let reports = freeze_sources(&project, &session, sources.as_ref(), None, &cancelled, human, streams).await?;
         if !human {
             let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
             write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
@@ -140,27 +159,19 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
         freeze_failed = reports.iter().any(|report| report.outcome.is_none());
     }
     let jobs = args.jobs.map_or(project.workspace.config.jobs, |jobs| jobs as usize);
-    let cancelled = CancellationToken::new();
-    let on_interrupt = {
-        let cancelled = cancelled.clone();
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancelled.cancel();
-            }
-        })
-    };
     let (sender, events) = tokio::sync::mpsc::unbounded_channel();
-    let to_do = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
-    let to_do = to_do.plan.slices.iter().filter(|slice| slice.action() != Action::Reuse).count();
-    let running =
-        driver::build(&project, &session, wanted.as_ref(), jobs, Arc::new(Sender(sender)), cancelled.clone(), |_| {});
-    let (outcome, shown) = tokio::join!(running, show(events, to_do, !human, streams));
+    let progress = Arc::new(Sender(sender.clone()));
+    let announce = move |plan: &plan::BuildPlan| {
+        let to_do = plan.slices.iter().filter(|slice| slice.action() != Action::Reuse).count();
+        let _ = sender.send(Event::Planned(to_do));
+    };
+    let running = driver::build(&project, &session, wanted.as_ref(), jobs, progress, cancelled.clone(), announce);
+    let (outcome, shown) = tokio::join!(running, show(events, !human, streams));
     shown?;
-    on_interrupt.abort();
     let report = outcome.map_err(|e| Stop::from(e.diagnostic()))?.report;
     let failed = report.slices.iter().any(|slice| matches!(slice.outcome, Built::Failed | Built::Skipped));
     if human {
-        tell(&report, &project, started.elapsed(), streams)?;
+        tell(&report, &project, started.elapsed(), freeze_failed, streams)?;
     } else {
         writeln!(streams.out, "{:#}", report_json(&report, &project))?;
     }
@@ -180,6 +191,7 @@ fn tell(
     report: &Report,
     project: &Project,
     took: std::time::Duration,
+    freeze_failed: bool,
     streams: &mut Streams<'_>,
 ) -> std::io::Result<()> {
     let mut diagnostics: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
@@ -190,6 +202,13 @@ fn tell(
     let total = report.slices.len();
     if total == 0 {
         return writeln!(streams.err, "There are no slices to build.");
+    }
+    if number(Built::Reused) == total && freeze_failed {
+        let what = count(total, "slice");
+        return writeln!(
+            streams.err,
+            "Not everything could be frozen; nothing new to build from what was before ({what})."
+        );
     }
     if number(Built::Reused) == total {
         let are = if total == 1 { "is" } else { "are all" };
@@ -261,5 +280,22 @@ pub(super) fn selected(
     if names.is_empty() {
         return Ok(None);
     }
-    Ok(Some(driver::find(&project.model, names, kind)?))
+    let found = driver::find(&project.model, names, kind)?;
+    if kind == "slice" {
+        let is_virtual = |name: &&RelationName| project.model.slices.get(*name).is_some_and(|slice| slice.is_virtual);
+        let is_source = |name: &&RelationName| project.model.sources.contains_key(*name);
+        if let Some(name) = found.iter().find(is_virtual) {
+            let message = format!("`{name}` is virtual: nothing of it is stored, so there is nothing to build");
+            return Err(Diagnostic::error(Code::NotPublished, message)
+                .with_help("name the slices that read it")
+                .into());
+        }
+        if let Some(name) = found.iter().find(is_source) {
+            let message = format!("`{name}` is a source, not a slice");
+            return Err(Diagnostic::error(Code::UnknownRelation, message)
+                .with_help("`pie freeze` takes sources")
+                .into());
+        }
+    }
+    Ok(Some(found))
 }

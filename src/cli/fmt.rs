@@ -53,7 +53,7 @@ pub fn run(cli: &Cli, args: &FmtArgs, streams: &mut Streams) -> Outcome {
             }
         )?;
     }
-    let findings = !broken.is_empty() || ((args.check || args.diff) && !changed.is_empty() && args.check);
+    let findings = !broken.is_empty() || (args.check && !changed.is_empty());
     Ok(if findings { exit::FINDINGS } else { exit::CLEAN })
 }
 

@@ -46,6 +46,12 @@ impl From<std::io::Error> for Stop {
     }
 }
 
+impl From<crate::diagnostic::Failed> for Stop {
+    fn from(diagnostic: crate::diagnostic::Failed) -> Stop {
+        Stop::from(*diagnostic)
+    }
+}
+
 impl From<Diagnostic> for Stop {
     fn from(diagnostic: Diagnostic) -> Stop {
         Stop::Diagnostics(vec![diagnostic], SourceMap::default())

@@ -10,8 +10,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// Something that happened to a slice.
 pub enum Event {
+    /// How many slices may run.
+    Planned(usize),
     Started(RelationName),
-    Advanced { slice: RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64 },
+    Advanced {
+        slice: RelationName,
+        rows_read: u64,
+        rows_total: u64,
+        rows_written: u64,
+        bytes_written: u64,
+    },
     Finished(Box<SliceReport>),
 }
 
@@ -33,15 +41,10 @@ impl Progress for Sender {
     }
 }
 
-/// Shows events until the sender is gone. `to_do` is how many slices may run.
-pub async fn show(
-    mut events: UnboundedReceiver<Event>,
-    to_do: usize,
-    quiet: bool,
-    streams: &mut Streams<'_>,
-) -> std::io::Result<()> {
+/// Shows events until the last sender is gone.
+pub async fn show(mut events: UnboundedReceiver<Event>, quiet: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
     let color = streams.color;
-    let mut bars = (streams.terminal && !quiet).then(|| Bars::new(to_do));
+    let mut bars = (streams.terminal && !quiet).then(Bars::new);
     while let Some(event) = events.recv().await {
         if let Some(bars) = &mut bars {
             bars.event(&event);
@@ -100,18 +103,19 @@ struct Bars {
 }
 
 impl Bars {
-    fn new(to_do: usize) -> Bars {
+    fn new() -> Bars {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} slices, {msg}, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸ ");
-        let total = all.add(ProgressBar::new(to_do as u64).with_style(style).with_prefix("total"));
+        let total = all.add(ProgressBar::new(0).with_style(style).with_prefix("total"));
         total.set_message("0 rows, 0 B");
         Bars { all, total, running: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     fn event(&mut self, event: &Event) {
         match event {
+            Event::Planned(to_do) => self.total.set_length(*to_do as u64),
             Event::Started(slice) => {
                 let style = ProgressStyle::with_template("{spinner} {prefix} [{bar:20}] {msg}, {eta} left")
                     .unwrap_or_else(|_| ProgressStyle::default_bar())

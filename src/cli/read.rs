@@ -35,7 +35,7 @@ pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outc
     let name = find_one(&project, &args.slice)?;
     let at = args.at.map(|version| BTreeMap::from([(name.clone(), version)])).unwrap_or_default();
     let tables = driver::tables(&project, &session, &at).await?;
-    let answer = driver::show(&name, &tables, &session).await?;
+    let answer = driver::show(&project, &name, &tables, &session).await?;
     serve::write(&answer, format(args.format), args.limit, streams.out)?;
     Ok(exit::CLEAN)
 }
@@ -190,8 +190,10 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
             let (files, rows) = (record.files.len(), record.rows);
             writeln!(
                 streams.out,
-                "{number:>4}  freeze    {}  {:<12}  {files} files, {rows} rows{why}",
-                record.created_at, record.by
+                "{number:>4}  freeze    {}  {:<12}  {}, {rows} rows{why}",
+                record.created_at,
+                record.by,
+                super::output::count(files, "file")
             )?;
         }
         return Ok(exit::CLEAN);

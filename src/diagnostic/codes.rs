@@ -131,6 +131,7 @@ codes! {
     UnusedPrivate = "W0101" "unused-private",
     UnnamedColumn = "W0102" "unnamed-column",
     NullComparison = "W0103" "null-comparison",
+    UnverifiedPromise = "W0104" "unverified-promise",
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct Fix {
     pub edits: Vec<(Span, String)>,
 }
 
+/// A diagnostic as an error: boxed, so that results stay small.
+pub type Failed = Box<Diagnostic>;
+
 /// One finding. The message stands alone on a narrow terminal; labels say what is at a place, notes why, help what to type.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Diagnostic {

@@ -5,6 +5,7 @@ use crate::diagnostic::Diagnostic;
 use crate::freeze::{self, Outcome, Replace};
 use crate::name::RelationName;
 use std::collections::BTreeSet;
+use tokio_util::sync::CancellationToken;
 
 /// What came of one source.
 #[derive(Clone, Debug)]
@@ -32,6 +33,7 @@ pub async fn freeze(
     session: &Session,
     sources: Option<&BTreeSet<RelationName>>,
     replace: Option<&Replace>,
+    cancelled: &CancellationToken,
     mut each: impl FnMut(&SourceReport),
 ) -> Vec<SourceReport> {
     let mut reports = Vec::new();
@@ -40,7 +42,8 @@ pub async fn freeze(
             continue;
         }
         let frozen =
-            freeze::freeze(source, &session.raw, &session.store, &session.runtime, replace, &session.stamp).await;
+            freeze::freeze(source, &session.raw, &session.store, &session.runtime, replace, &session.stamp, cancelled)
+                .await;
         let report = match frozen {
             Ok(outcome) => SourceReport { name: name.clone(), outcome: Some(outcome), diagnostics: Vec::new() },
             Err(errors) => {

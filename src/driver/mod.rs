@@ -15,7 +15,7 @@ pub use query::{emit_physical, query, show, tables};
 pub use session::Session;
 pub use status::{SliceState, SliceStatus, status};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Failed};
 use crate::name::RelationName;
 use crate::semantic::SemanticModel;
 use crate::suite::{self, TestReport};
@@ -34,7 +34,7 @@ pub async fn test(project: &Project, session: &Session, slices: Option<&BTreeSet
 }
 
 /// Finds the relations that people name: `domain.name`, or `name` alone where it is unique. `kind` is for the message.
-pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTreeSet<RelationName>, Diagnostic> {
+pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTreeSet<RelationName>, Failed> {
     let all: Vec<&RelationName> = model.declarations.relations.keys().collect();
     let mut found = BTreeSet::new();
     for name in names {
@@ -49,17 +49,17 @@ pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTree
                 let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
                 let diagnostic =
                     Diagnostic::error(crate::diagnostic::Code::UnknownRelation, format!("there is no {kind} `{name}`"));
-                return Err(match crate::diagnostic::did_you_mean(&folded, texts.iter().map(String::as_str)) {
-                    Some(help) => diagnostic.with_help(help),
-                    None => diagnostic,
-                });
+                return Err(Box::new(
+                    match crate::diagnostic::did_you_mean(&folded, texts.iter().map(String::as_str)) {
+                        Some(help) => diagnostic.with_help(help),
+                        None => diagnostic,
+                    },
+                ));
             }
             several => {
                 let texts: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
-                return Err(Diagnostic::error(
-                    crate::diagnostic::Code::UnknownRelation,
-                    format!("`{name}` could be {}", texts.join(" or ")),
-                ));
+                let message = format!("`{name}` could be {}", texts.join(" or "));
+                return Err(Box::new(Diagnostic::error(crate::diagnostic::Code::UnknownRelation, message)));
             }
         }
     }

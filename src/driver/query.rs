@@ -1,13 +1,12 @@
 //! Reading what is published.
 
 use super::{Project, Session};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::exec::{FileSet, Tables, build_files, files_table, source_files};
 use crate::name::RelationName;
 use crate::semantic::schema_of;
 use crate::serve::{self, Answer, QueryError};
 use crate::store::StoreError;
-use datafusion::physical_plan::displayable;
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
 
@@ -16,8 +15,8 @@ pub async fn tables(
     project: &Project,
     session: &Session,
     at: &BTreeMap<RelationName, u64>,
-) -> Result<BTreeMap<RelationName, FileSet>, Diagnostic> {
-    let failed = |e: StoreError| e.diagnostic();
+) -> Result<BTreeMap<RelationName, FileSet>, Failed> {
+    let failed = |e: StoreError| Box::new(e.diagnostic());
     let damaged =
         |cause: String| Diagnostic::error(Code::CorruptRecord, "a record can't be read".to_owned()).with_note(cause);
     let mut tables = BTreeMap::new();
@@ -69,13 +68,19 @@ pub async fn query(
 
 /// The rows of one slice or source in their stored order.
 pub async fn show(
+    project: &Project,
     name: &RelationName,
     tables: &BTreeMap<RelationName, FileSet>,
     session: &Session,
-) -> Result<Answer, Diagnostic> {
+) -> Result<Answer, Failed> {
     let Some(set) = tables.get(name) else {
-        return Err(Diagnostic::error(Code::NotPublished, format!("`{name}` was never published"))
-            .with_help("build it first: `pie build --freeze`"));
+        let diagnostic = Diagnostic::error(Code::NotPublished, format!("`{name}` was never published"));
+        let is_virtual = project.model.slices.get(name).is_some_and(|slice| slice.is_virtual);
+        return Err(Box::new(if is_virtual {
+            diagnostic.with_help("it is virtual: nothing of it is stored, the slices that read it take in its query")
+        } else {
+            diagnostic.with_help("build it first: `pie build --freeze`")
+        }));
     };
     let failed = |text: String| Diagnostic::error(Code::QueryFailed, format!("`{name}` can't be read: {text}"));
     let table = files_table(set.clone());
@@ -86,10 +91,10 @@ pub async fn show(
 }
 
 /// The physical plan of a slice as a build would run it, over what is published; inputs without a version count as empty.
-pub async fn emit_physical(project: &Project, session: &Session, name: &RelationName) -> Result<String, Diagnostic> {
+pub async fn emit_physical(project: &Project, session: &Session, name: &RelationName) -> Result<String, Failed> {
     let failed = |text: String| Diagnostic::error(Code::QueryFailed, format!("`{name}` can't be planned: {text}"));
     let Some(plan) = project.model.slices.get(name).and_then(|slice| slice.plan.clone()) else {
-        return Err(failed("it has errors".to_owned()));
+        return Err(Box::new(failed("it has errors".to_owned())));
     };
     let published = tables(project, session, &BTreeMap::new()).await?;
     let mut bound = Tables::new();
@@ -103,6 +108,5 @@ pub async fn emit_physical(project: &Project, session: &Session, name: &Relation
         };
         bound.insert(input.clone(), files_table(published.get(&input).cloned().unwrap_or(empty)));
     }
-    let (physical, _) = session.runtime.physical_plan(&plan, &bound, false).await.map_err(|e| failed(e.to_string()))?;
-    Ok(displayable(physical.as_ref()).indent(false).to_string())
+    Ok(session.runtime.physical_text(&plan, &bound).await.map_err(|e| failed(e.to_string()))?)
 }

@@ -1,7 +1,7 @@
 //! What a command that touches data works with.
 
 use super::Project;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Failed};
 use crate::exec::{Runtime, RuntimeOptions};
 use crate::freeze::{RawStores, Stamp};
 use crate::semantic::Source;
@@ -18,28 +18,31 @@ pub struct Session {
 
 impl Session {
     /// Opens the store of a project, making it where there is none.
-    pub async fn open(project: &Project) -> Result<Session, Diagnostic> {
+    pub async fn open(project: &Project) -> Result<Session, Failed> {
         let config = &project.workspace.config;
-        let store = Store::open(&config.store).await.map_err(|e| e.diagnostic())?;
+        let store = Store::open(&config.store).await.map_err(|e| Box::new(e.diagnostic()))?;
         let session = Session::with_store(project, store)?;
         session.runtime.register("pie://store", session.store.objects());
         for source in project.model.sources.values() {
-            session.register_raw(source).map_err(|e| e.diagnostic())?;
+            session.register_raw(source).map_err(|e| Box::new(e.diagnostic()))?;
         }
         Ok(session)
     }
 
     /// An engine without a project's data, for tests in memory.
-    pub async fn in_memory(project: &Project) -> Result<Session, Diagnostic> {
+    pub async fn in_memory(project: &Project) -> Result<Session, Failed> {
         let location = crate::store::Location::Url("memory://".to_owned());
-        let store = Store::open(&location).await.map_err(|e| e.diagnostic())?;
+        let store = Store::open(&location).await.map_err(|e| Box::new(e.diagnostic()))?;
         Session::with_store(project, store)
     }
 
-    fn with_store(project: &Project, store: Store) -> Result<Session, Diagnostic> {
+    fn with_store(project: &Project, store: Store) -> Result<Session, Failed> {
         let config = &project.workspace.config;
         let runtime = Runtime::new(RuntimeOptions { memory: config.memory }).map_err(|failure| {
-            Diagnostic::error(crate::diagnostic::Code::OutOfMemory, format!("the engine can't start: {failure}"))
+            Box::new(Diagnostic::error(
+                crate::diagnostic::Code::OutOfMemory,
+                format!("the engine can't start: {failure}"),
+            ))
         })?;
         let raw = RawStores::new(config.sources_root.clone());
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());

@@ -12,7 +12,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
-use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -73,6 +73,12 @@ impl Runtime {
         let physical =
             state.query_planner().create_physical_plan(&optimized, &state).await.map_err(|e| Failure::from(&e))?;
         Ok((physical, state))
+    }
+
+    /// The physical plan as text.
+    pub async fn physical_text(&self, plan: &LogicalPlan, tables: &Tables) -> Result<String, Failure> {
+        let (physical, _) = self.physical_plan(plan, tables, false).await?;
+        Ok(displayable(physical.as_ref()).indent(false).to_string())
     }
 
     /// Runs an analysed plan; dropping the stream stops it.

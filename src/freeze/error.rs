@@ -29,19 +29,70 @@ impl Place {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum FreezeError {
-    NoFiles { looked_in: String },
-    MissingColumn { file: String, column: String, has: Vec<String> },
-    ColumnType { file: String, column: String, declared: String, found: String },
-    BadValue { file: String, place: Place, column: String, declared: String, value: String },
-    BadRow { file: String, place: Place, cause: String },
-    Null { file: String, place: Place, column: String, is_key: bool },
-    DuplicateKey { key: Vec<String>, values: Vec<String>, rows: u64, keys: u64 },
-    Partition { file: String, column: String, declared: String, value: String },
-    PartitionDiffers { file: String, place: Place, column: String, path: String, value: String },
-    Changed { files: Vec<String> },
-    Vanished { files: Vec<String> },
-    Unreadable { file: String, cause: String },
+    NoFiles {
+        looked_in: String,
+    },
+    MissingColumn {
+        file: String,
+        column: String,
+        has: Vec<String>,
+    },
+    ColumnType {
+        file: String,
+        column: String,
+        declared: String,
+        found: String,
+    },
+    BadValue {
+        file: String,
+        place: Place,
+        column: String,
+        declared: String,
+        value: String,
+    },
+    BadRow {
+        file: String,
+        place: Place,
+        cause: String,
+    },
+    Null {
+        file: String,
+        place: Place,
+        column: String,
+        is_key: bool,
+    },
+    DuplicateKey {
+        key: Vec<String>,
+        values: Vec<String>,
+        rows: u64,
+        keys: u64,
+    },
+    Partition {
+        file: String,
+        column: String,
+        declared: String,
+        value: String,
+    },
+    PartitionDiffers {
+        file: String,
+        place: Place,
+        column: String,
+        path: String,
+        value: String,
+    },
+    Changed {
+        files: Vec<String>,
+    },
+    Vanished {
+        files: Vec<String>,
+    },
+    Unreadable {
+        file: String,
+        cause: String,
+    },
     Store(StoreError),
+    /// The person at the keyboard stopped it.
+    Interrupted,
 }
 
 impl From<StoreError> for FreezeError {
@@ -165,6 +216,10 @@ impl FreezeError {
                 at_source(diagnostic, "one of its files")
             }
             FreezeError::Store(error) => error.diagnostic(),
+            FreezeError::Interrupted => {
+                let diagnostic = Diagnostic::error(Code::NotFrozen, format!("freezing `{name}` was interrupted"));
+                at_source(diagnostic, "not frozen").with_help("nothing of it was recorded; run the command again")
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use datafusion::arrow::util::display::array_value_to_string;
 use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Permission to record that frozen files changed or went, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +54,7 @@ pub async fn freeze(
     runtime: &Runtime,
     replace: Option<&Replace>,
     stamp: &Stamp,
+    cancelled: &CancellationToken,
 ) -> Result<Outcome, Vec<FreezeError>> {
     let one = |error: FreezeError| vec![error];
     let head = store.source_head(&source.name).await.map_err(|e| one(e.into()))?;
@@ -67,10 +69,12 @@ pub async fn freeze(
     runtime.register(&raw.url, Arc::clone(&raw.objects));
     let columns = column_records(source);
     let file_format = source.format.as_ref().map_or_else(String::new, |format| format.describe());
+    let from = source.from.as_ref().map_or_else(String::new, |from| from.text.clone());
     // With another declaration the files say something else: all are read again.
     let same_declaration = head.as_ref().is_some_and(|head| {
         let record = &head.record;
         record.columns == columns
+            && record.from == from
             && record.file_format == file_format
             && record.key == source.key
             && record.partition_by == source.partition_by
@@ -119,7 +123,11 @@ pub async fn freeze(
     let read_count = to_read.len();
     let reads = futures::stream::iter(to_read).map(|file| {
         let raw = &raw;
-        async move { (file, read_file(source, raw, file, store).await) }
+        async move {
+            // Files that are being read are read to their end, so that what they wrote can be removed.
+            let stopped = cancelled.is_cancelled();
+            (file, if stopped { Err(FreezeError::Interrupted) } else { read_file(source, raw, file, store).await })
+        }
     });
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     let results: Vec<_> = reads.buffered(threads).collect().await;
@@ -137,6 +145,10 @@ pub async fn freeze(
         let data = files.iter().filter_map(|file| file.converted.as_ref());
         data.filter(|data| !old.contains(data)).map(|data| data.path.clone()).collect()
     };
+    errors.dedup();
+    if cancelled.is_cancelled() && errors.is_empty() {
+        errors.push(FreezeError::Interrupted);
+    }
     if !errors.is_empty() {
         store.discard_data(&new_data(&files)).await;
         return Err(errors);
@@ -152,6 +164,7 @@ pub async fn freeze(
         by: stamp.by.clone(),
         pie: env!("CARGO_PKG_VERSION").to_owned(),
         reason: replace.map(|replace| replace.reason.clone()),
+        from,
         file_format,
         columns,
         key: source.key.clone(),

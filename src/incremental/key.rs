@@ -98,5 +98,10 @@ pub fn matches_declaration(source: &Source, version: &SourceVersion) -> bool {
                 && record.nullable == column.nullable
         });
     let format = source.format.as_ref().map(|format| format.describe()).unwrap_or_default();
-    columns && version.key == source.key && version.partition_by == source.partition_by && version.file_format == format
+    let from = source.from.as_ref().map(|from| from.text.as_str()).unwrap_or_default();
+    columns
+        && version.from == from
+        && version.key == source.key
+        && version.partition_by == source.partition_by
+        && version.file_format == format
 }

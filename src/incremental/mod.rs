@@ -186,7 +186,7 @@ fn change(
         );
     }
     if let Some(blocked) = blocked(model, slice, state, &inputs) {
-        let action = if head.is_some() { Action::Maybe } else { Action::Build };
+        let action = Action::Build;
         let reason = reason::of_blocked(&blocked);
         return (Change { blocked: Some(blocked), ..new(action, vec![reason]) }, last_good());
     }

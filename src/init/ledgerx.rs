@@ -282,7 +282,7 @@ fn merchants(scale: &Scale, out: &mut Out) -> io::Result<u64> {
         let address = wallet(Holder::Merchant, index);
         let name = csv_field(&format!("{} {}", random.pick(&MERCHANT_NAMES), random.pick(&MERCHANT_TRADES)));
         let country = if random.percent(8) { "" } else { *random.pick(&COUNTRIES) };
-        let category = csv_field(if random.percent(12) { "" } else { *random.pick(&CATEGORIES) });
+        let category = csv_field(if random.percent(12) { "" } else { random.pick::<&str>(&CATEGORIES) });
         let fee_bps = *random.pick(&[0_u64, 25, 50, 80, 100, 150, 290]);
         let is_old = random.percent(80);
         let onboarded_on =

@@ -81,6 +81,8 @@ pub struct SourceVersion {
     pub pie: String,
     /// Why frozen files were replaced, where they were.
     pub reason: Option<String>,
+    /// The path template as it was declared.
+    pub from: String,
     pub file_format: String,
     pub columns: Vec<ColumnRecord>,
     pub key: Vec<String>,

@@ -57,7 +57,7 @@ fn summary(plan: &BuildPlan) -> String {
     let read: u64 = plan.slices.iter().map(|slice| slice.bytes_read).sum();
     let avoided: u64 = plan.slices.iter().map(|slice| slice.bytes_avoided).sum();
     format!(
-        "{}: {}. Reads at most {}, leaves {} unread.",
+        "{}: {}. Reads at most {} of inputs, spares reading {}.",
         slices(plan.slices.len()),
         parts.join(", "),
         bytes(read),

@@ -56,7 +56,7 @@ fn collect(file: FileId, declaration: &ast::Declaration, into: &mut Declarations
         ast::Declaration::Source(source) => {
             let Some(name) = full_name(&source.name) else { return };
             let declared = SourceDeclaration { file, name: name.clone(), syntax: source.clone() };
-            insert(name, RelationDeclaration::Source(declared), into, diagnostics);
+            insert(name, RelationDeclaration::Source(Box::new(declared)), into, diagnostics);
         }
         ast::Declaration::Slice(slice) => {
             let Some(name) = full_name(&slice.name) else { return };

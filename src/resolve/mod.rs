@@ -27,7 +27,7 @@ pub struct Declarations {
 /// A source or a slice.
 #[derive(Clone, Debug)]
 pub enum RelationDeclaration {
-    Source(SourceDeclaration),
+    Source(Box<SourceDeclaration>),
     Slice(Box<SliceDeclaration>),
 }
 

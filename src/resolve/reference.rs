@@ -73,7 +73,7 @@ fn private(span: Span, name: &RelationName, domain: &str, declaration: &Relation
     let kind = declaration.kind();
     Diagnostic::error(Code::PrivateRead, format!("`{name}` is private to the domain `{}`", name.domain))
         .at(span, format!("read from the domain `{domain}`"))
-        .with_label(declaration.name_span(), format!("declared here without `public`"))
+        .with_label(declaration.name_span(), "declared here without `public`")
         .with_note(format!("a {kind} that isn't public may be changed or dropped by its team at any time"))
         .with_help(format!(
             "ask its owner to declare it `public {kind} {name}`, or read something of theirs that is public"

@@ -51,7 +51,7 @@ pub(super) fn analyze(
     let mut columns: Vec<Column> = match (&output, &promised) {
         (Some(output), _) => output
             .iter()
-            .map(|column| from_output(column, promised.as_ref().map(|(_, list)| list.as_slice())))
+            .map(|column| from_output(column, promised.as_ref().map(|(_, list)| list.as_slice()), syntax.is_virtual))
             .collect(),
         (None, Some((_, promised))) => promised.clone(),
         (None, None) => Vec::new(),
@@ -73,10 +73,20 @@ pub(super) fn analyze(
     for (list, names) in [(&syntax.key, &key), (&syntax.sort_by, &sort_by), (&syntax.partition_by, &partition_by)] {
         unsortable(list, names, &columns, diagnostics);
     }
-    for column in &mut columns {
+    // Nothing of a virtual slice is built, so nothing verifies what it promises; only verified promises count.
+    for column in columns.iter_mut().filter(|_| !syntax.is_virtual) {
         if key.contains(&column.name) {
             column.nullable = false;
         }
+    }
+    if syntax.is_virtual {
+        unverified(
+            syntax,
+            &name.to_string(),
+            &columns,
+            promised.as_ref().map(|(_, list)| list.as_slice()),
+            diagnostics,
+        );
     }
     let relation_schema = super::schema_of(&columns);
     let usable = !columns.is_empty();
@@ -131,15 +141,43 @@ fn inputs(
     Some((catalog, poisoned))
 }
 
-fn from_output(column: &OutputColumn, promised: Option<&[Column]>) -> Column {
+fn from_output(column: &OutputColumn, promised: Option<&[Column]>, is_virtual: bool) -> Column {
     let promised = promised.and_then(|promised| promised.iter().find(|other| other.name == column.name));
     Column {
         name: column.name.clone(),
         data_type: column.data_type.clone(),
         // A promise of not-null is verified before publishing, so readers may rely on it.
-        nullable: column.nullable && promised.is_none_or(|promised| promised.nullable),
+        nullable: column.nullable && (is_virtual || promised.is_none_or(|promised| promised.nullable)),
         doc: promised.and_then(|promised| promised.doc.clone()),
         span: column.span.or(promised.and_then(|promised| promised.span)),
+    }
+}
+
+/// Warns of clauses of a virtual slice that nothing verifies.
+fn unverified(
+    syntax: &crate::syntax::ast::Slice,
+    name: &str,
+    columns: &[Column],
+    promised: Option<&[Column]>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut places: Vec<(crate::text::Span, String)> = Vec::new();
+    places.extend(syntax.key.iter().map(|key| (key.span, "`key`".to_owned())));
+    places.extend(syntax.checks.iter().map(|check| (check.span, format!("check `{}`", check.name.text))));
+    let lists = [(&syntax.partition_by, "`partition by`"), (&syntax.sort_by, "`sort by`")];
+    places.extend(lists.into_iter().filter_map(|(list, clause)| Some((list.as_ref()?.span, clause.to_owned()))));
+    places.extend(syntax.stale_limit.iter().map(|limit| (limit.span, "`stale for at most`".to_owned())));
+    for column in promised.unwrap_or_default().iter().filter(|column| !column.nullable) {
+        let proved = columns.iter().any(|other| other.name == column.name && !other.nullable);
+        places.extend(column.span.filter(|_| !proved).map(|span| (span, format!("`not null` of `{}`", column.name))));
+    }
+    for (span, clause) in places {
+        let message = format!("nothing verifies the {clause} of the virtual slice `{name}`");
+        diagnostics.push(
+            Diagnostic::warning(Code::UnverifiedPromise, message)
+                .at(span, "has no effect here")
+                .with_help("declare it on a slice that reads this one, or take `virtual` away"),
+        );
     }
 }
 

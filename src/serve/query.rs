@@ -37,7 +37,7 @@ pub async fn query(
     let span = Span::new(file, 0, text.trim_end().len());
     let failed =
         |sources: &SourceMap, diagnostics: Vec<Diagnostic>| QueryError { sources: sources.clone(), diagnostics };
-    let parsed = sql::parse_query(sources.get(file), span, &QueryLimits::default())
+    let parsed = sql::parse_question(sources.get(file), span, &QueryLimits::default())
         .map_err(|diagnostics| failed(&sources, diagnostics))?;
     let mut catalog = Catalog::default();
     let mut bound = Tables::new();

@@ -16,6 +16,8 @@ pub fn session_config() -> SessionConfig {
     let mut config = SessionConfig::new().with_target_partitions(1).with_information_schema(false);
     let options = config.options_mut();
     options.sql_parser.collect_spans = true;
+    // `timestamp with time zone` is kept in UTC.
+    options.execution.time_zone = Some("+00:00".to_owned());
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.enable_file_stream_work_stealing = false;
     options.execution.parquet.schema_force_view_types = false;

@@ -2,7 +2,7 @@
 //! of the machine, table functions and paths that reach files.
 
 use super::engine::engine;
-use super::parse::{byte_span, fold};
+use super::parse::{Purpose, byte_span, fold};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{SourceText, Span};
 use datafusion::logical_expr::Volatility;
@@ -60,7 +60,12 @@ const MACHINE: [&str; 16] = [
 ];
 
 /// Refuses a body that isn't a query by its first word, before it is parsed.
-pub fn check_statement(source: &SourceText, span: Span, tokens: &[TokenWithSpan]) -> Result<(), Vec<Diagnostic>> {
+pub(super) fn check_statement(
+    purpose: Purpose,
+    source: &SourceText,
+    span: Span,
+    tokens: &[TokenWithSpan],
+) -> Result<(), Vec<Diagnostic>> {
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
     let Some(TokenWithSpan { token: Token::Word(word), span: place }) = first else { return Ok(()) };
     let keyword = word.value.to_lowercase();
@@ -79,22 +84,27 @@ pub fn check_statement(source: &SourceText, span: Span, tokens: &[TokenWithSpan]
         "insert" => "write only the query: building the slice stores its rows",
         _ => "a slice's body is one query, beginning with `select`, `with`, `values` or `from`",
     };
+    let (wanted, help) = match purpose {
+        Purpose::Slice => ("a slice is one read-only query", help),
+        Purpose::Question => ("pie answers read-only queries", "ask with `select`, `with`, `values` or `from`"),
+    };
     let at = byte_span(source, span, *place);
     Err(vec![
-        Diagnostic::error(Code::NotAQuery, format!("`{keyword}` {why}; a slice is one read-only query"))
+        Diagnostic::error(Code::NotAQuery, format!("`{keyword}` {why}; {wanted}"))
             .at(at, "not a query")
             .with_help(help),
     ])
 }
 
 /// Every forbidden thing in a parsed query.
-pub fn check_query(source: &SourceText, span: Span, query: &Query) -> Vec<Diagnostic> {
-    let mut gate = Gate { source, span, diagnostics: Vec::new() };
+pub(super) fn check_query(purpose: Purpose, source: &SourceText, span: Span, query: &Query) -> Vec<Diagnostic> {
+    let mut gate = Gate { purpose, source, span, diagnostics: Vec::new() };
     let _ = query.visit(&mut gate);
     gate.diagnostics
 }
 
 struct Gate<'a> {
+    purpose: Purpose,
     source: &'a SourceText,
     span: Span,
     diagnostics: Vec<Diagnostic>,
@@ -163,7 +173,9 @@ impl Visitor for Gate<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr {
+        if let Expr::Function(function) = expr
+            && self.purpose == Purpose::Slice
+        {
             self.function(function);
         }
         ControlFlow::Continue(())

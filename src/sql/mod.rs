@@ -23,7 +23,9 @@ pub use catalog::{Catalog, CatalogSource, Relation, relation_of};
 pub use engine::{ENGINE_VERSION, engine, session_config};
 pub use error::{plain as error_text, types_sentence};
 pub use limits::QueryLimits;
-pub use parse::{ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query};
+pub use parse::{
+    ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query, parse_question,
+};
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, unnamed_columns};
 
 /// A plan as SQL again, as far as DataFusion's unparser goes.

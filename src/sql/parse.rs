@@ -64,10 +64,33 @@ impl RelationReference {
 
 /// Parses the query at `span` of `source`. Errors come with exact spans; linear in the text.
 pub fn parse_query(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<ParsedQuery, Vec<Diagnostic>> {
+    parse_for(Purpose::Slice, source, span, limits)
+}
+
+/// Parses the query of a person who wants an answer now: it must be read-only, but it may look at the clock.
+pub fn parse_question(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<ParsedQuery, Vec<Diagnostic>> {
+    parse_for(Purpose::Question, source, span, limits)
+}
+
+/// What a query is for, which decides what it may not do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// Its rows are kept, so they must be a function of what it reads.
+    Slice,
+    /// Its rows are shown once.
+    Question,
+}
+
+fn parse_for(
+    purpose: Purpose,
+    source: &SourceText,
+    span: Span,
+    limits: &QueryLimits,
+) -> Result<ParsedQuery, Vec<Diagnostic>> {
     let tokens = tokenize(source, span, limits)?;
-    gate::check_statement(source, span, &tokens)?;
+    gate::check_statement(purpose, source, span, &tokens)?;
     let query = parse_tokens(source, span, tokens.clone(), limits)?;
-    finish(source, span, query, &tokens)
+    finish(purpose, source, span, query, &tokens)
 }
 
 /// Parses the predicate at `span` over the rows of the relation `of`, which it may name its columns of.
@@ -97,7 +120,7 @@ pub fn parse_predicate(
     tokens.extend(predicate);
     tokens.extend(synthetic(")"));
     let query = parse_tokens(source, span, tokens.clone(), limits)?;
-    let mut violations = finish(source, span, query, &tokens)?;
+    let mut violations = finish(Purpose::Slice, source, span, query, &tokens)?;
     violations.normalized = normalized;
     let own = of.join(".");
     violations.references.retain(|reference| !(reference.span.is_empty() && reference.key() == own));
@@ -181,9 +204,9 @@ fn parse_tokens(
     let at = byte_span(source, span, next.span);
     let found = source.text()[at.range()].lines().next().unwrap_or_default().to_owned();
     Err(vec![if semicolon {
-        Diagnostic::error(Code::NotAQuery, "a slice is one query, a second statement begins here")
+        Diagnostic::error(Code::NotAQuery, "only one query may stand here, a second statement begins")
             .at(at, "a second statement")
-            .with_help("make a slice of each query")
+            .with_help("each query needs a place of its own: a slice for each, or one call for each")
     } else {
         let diagnostic = Diagnostic::error(Code::SqlSyntax, format!("expected the end of the query, found `{found}`"))
             .at(at, "the query could end before this");
@@ -270,12 +293,13 @@ fn missing_comma(tokens: &[TokenWithSpan], source: &SourceText, span: Span, at: 
 }
 
 fn finish(
+    purpose: Purpose,
     source: &SourceText,
     span: Span,
     query: Box<Query>,
     tokens: &[TokenWithSpan],
 ) -> Result<ParsedQuery, Vec<Diagnostic>> {
-    let diagnostics = gate::check_query(source, span, &query);
+    let diagnostics = gate::check_query(purpose, source, span, &query);
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock, RwLock};
 /// project repeats a few types ten thousand times.
 pub fn parse_type(text: &str) -> Result<DataType, String> {
     static KNOWN: LazyLock<RwLock<HashMap<String, Result<DataType, String>>>> = LazyLock::new(RwLock::default);
-    let key = text.to_lowercase();
+    let key = text.to_owned();
     if let Some(known) = KNOWN.read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&key) {
         return known.clone();
     }
@@ -121,12 +121,20 @@ pub fn display_type(data_type: &DataType) -> String {
         DataType::List(item) | DataType::LargeList(item) => format!("{}[]", display_type(item.data_type())),
         DataType::FixedSizeList(item, size) => format!("{}[{size}]", display_type(item.data_type())),
         DataType::Struct(fields) => {
-            let fields = fields.iter().map(|field| format!("{} {}", field.name(), display_type(field.data_type())));
+            let fields =
+                fields.iter().map(|field| format!("{} {}", quoted(field.name()), display_type(field.data_type())));
             format!("struct<{}>", fields.collect::<Vec<_>>().join(", "))
         }
         DataType::Dictionary(_, values) => display_type(values),
         other => other.to_string().to_lowercase(),
     }
+}
+
+/// A field's name as SQL writes it: in quotes unless it is plain and lower case.
+fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Whether the engine can order values of this type, which `key`, `sort by` and a stable row order need.
@@ -162,6 +170,8 @@ mod tests {
             ("struct<a int, b text>", "struct<a int, b text>"),
             ("double precision", "double"),
             ("date", "date"),
+            ("timestamp with time zone", "timestamp with time zone"),
+            ("struct<\"userId\" text>", "struct<\"userId\" text>"),
         ] {
             assert_eq!(parse_type(text).map(|data_type| display_type(&data_type)).as_deref(), Ok(shown), "{text}");
         }

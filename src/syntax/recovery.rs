@@ -150,9 +150,7 @@ fn looks_like_head(line: &str) -> bool {
     let name_follows =
         words.next().is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '"'));
     match word.as_str() {
-        "slice" | "source" | "domain" => {
-            name_follows && line.contains('{') || name_follows && line.split_whitespace().count() <= 4
-        }
+        "slice" | "source" | "domain" => name_follows && (line.contains('{') || line.split_whitespace().count() <= 4),
         "test" => name_follows && line.contains('\''),
         _ => false,
     }

@@ -8,7 +8,7 @@ mod config;
 
 pub use config::{Config, Limits};
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::text::{FileId, SourceMap};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,14 @@ pub struct Workspace {
 }
 
 /// The nearest folder upward from `start` with a `pie.toml`.
-pub fn find_root(start: &Path) -> Result<PathBuf, Diagnostic> {
+pub fn find_root(start: &Path) -> Result<PathBuf, Failed> {
     let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
     let found = start.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file());
     found.map(Path::to_owned).ok_or_else(|| {
-        Diagnostic::error(Code::NoProject, "there is no project here: no `pie.toml` in this folder or above it")
-            .with_help("go to a project's folder, name it with `-C DIR`, or make one: `pie init DIR`")
+        let diagnostic =
+            Diagnostic::error(Code::NoProject, "there is no project here: no `pie.toml` in this folder or above it")
+                .with_help("go to a project's folder, name it with `-C DIR`, or make one: `pie init DIR`");
+        Box::new(diagnostic)
     })
 }
 

@@ -3,8 +3,10 @@
 
 mod architecture;
 mod code_text;
+mod damage;
 mod errors;
 mod examples;
 mod pie;
+mod properties;
 mod schemas;
 mod spec;

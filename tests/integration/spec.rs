@@ -33,6 +33,13 @@ fn language_pages() {
     check("spec");
 }
 
+/// README's tour, in a folder that is no project until the tour makes one.
+#[test]
+fn readme_tour() {
+    let text = pie::read("README.md");
+    check_pages(vec![page::parse("README.md", text)]);
+}
+
 #[test]
 fn error_pages() {
     check("spec/errors");
@@ -52,8 +59,11 @@ pub fn pages(folder: &str) -> Vec<Page> {
 
 fn check(folder: &str) {
     let filter = std::env::var("SPEC").unwrap_or_default();
+    check_pages(pages(folder).into_iter().filter(|page| page.name.contains(&filter)).collect());
+}
+
+fn check_pages(pages: Vec<Page>) {
     let update = std::env::var("UPDATE_SPEC").is_ok_and(|value| value == "1");
-    let pages: Vec<Page> = pages(folder).into_iter().filter(|page| page.name.contains(&filter)).collect();
     let mut failures = Vec::new();
     for (page, page_run) in pages.iter().zip(run_all(&pages, update)) {
         failures.extend(page_run.failures);

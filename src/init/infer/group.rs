@@ -13,7 +13,7 @@
 //! is one. Columns may come and go within a series, as they do over the years, as long as most of them stay.
 
 use super::names::identifier;
-use super::pattern::{is_dated, is_variable, matches, pattern, words};
+use super::pattern::{is_serial, is_variable, matches, pattern, words};
 use super::walk::RawFile;
 use crate::semantic::FileFormat;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +95,7 @@ impl<'f> Bucket<'f, '_> {
     /// One source of all files, whose names follow one pattern or none.
     fn whole(&self, pattern: Option<&String>) -> Group<'f> {
         let name = pattern.map_or_else(|| "*".to_owned(), |pattern| file_pattern(pattern, &self.files));
-        let word = Some(words(&name)).filter(|words| !words.split('_').all(|word| GENERIC.contains(&word)));
+        let word = Some(words(&name)).filter(|word| !is_generic(word));
         let is_one_path = !name.contains('*') && !self.folder.is_pattern;
         if let [file] = self.files.as_slice()
             && is_one_path
@@ -150,7 +150,9 @@ impl<'f> Bucket<'f, '_> {
     /// Names from a word, or from the folder without one; each further one has one more folder in it.
     fn names(&self, word: &str) -> Vec<String> {
         let mut parts: Vec<&str> = Vec::new();
-        parts.extend((!word.is_empty()).then_some(word));
+        if !is_generic(word) || (!word.is_empty() && self.folder.names.is_empty()) {
+            parts.push(word);
+        }
         parts.extend(self.folder.names.iter().map(String::as_str));
         if parts.is_empty() {
             parts.push(self.root_name);
@@ -202,6 +204,10 @@ impl Folder {
 /// Words in names of files that say nothing of what is in them.
 const GENERIC: [&str; 9] = ["", "part", "c", "snappy", "data", "file", "chunk", "batch", "export"];
 
+fn is_generic(words: &str) -> bool {
+    words.split('_').all(|word| GENERIC.contains(&word))
+}
+
 /// Whether files of one series can be one source: most of the columns are in all of them.
 fn is_coherent(files: &[&DataFile]) -> bool {
     let (common, union) = common_and_union(files);
@@ -236,11 +242,12 @@ fn common_and_union(files: &[&DataFile]) -> (usize, usize) {
     (counts.values().filter(|count| **count == files.len()).count(), counts.len())
 }
 
-/// What matches the names of a series. One file by itself has its own name, unless that is a date: another will follow.
+/// What matches the names of a series. One file by itself has its own name, unless that is a date or says nothing:
+/// another will follow.
 fn file_pattern(pattern: &str, files: &[&DataFile]) -> String {
     let stems: BTreeSet<&str> = files.iter().map(|file| file.raw.stem.as_str()).collect();
     match stems.first() {
-        Some(stem) if stems.len() == 1 && !is_dated(stem) => (*stem).to_owned(),
+        Some(stem) if stems.len() == 1 && !is_serial(stem) && !is_generic(&words(pattern)) => (*stem).to_owned(),
         Some(_) | None => pattern.to_owned(),
     }
 }

@@ -21,13 +21,14 @@ pub(super) fn is_variable(name: &str) -> bool {
     matches!(parts(name).as_slice(), [Part::Variable(_)])
 }
 
-/// Whether there is a date in a name.
-pub(super) fn is_dated(stem: &str) -> bool {
+/// Whether a name is surely one of many: there is a date or a UUID in it.
+pub(super) fn is_serial(stem: &str) -> bool {
     parts(stem).iter().any(|part| match part {
         Part::Fixed(_) => false,
         Part::Variable(text) => {
             let digits = text.bytes().filter(u8::is_ascii_digit).count();
-            (text.starts_with("19") || text.starts_with("20")) && digits >= 6 && !is_uuid(text.as_bytes())
+            let is_date = (text.starts_with("19") || text.starts_with("20")) && digits >= 6;
+            is_date || (0..text.len()).any(|at| is_uuid(&text.as_bytes()[at..]))
         }
     })
 }
@@ -112,7 +113,8 @@ mod tests {
         ] {
             assert_eq!(pattern(stem), shown);
         }
-        assert!(is_dated("orders_2026-01") && is_dated("20260101") && !is_dated("orders_2") && !is_dated("123456"));
+        assert!(is_serial("orders_2026-01") && is_serial("20260101") && !is_serial("orders_2") && !is_serial("123456"));
+        assert!(is_serial("part-00000-7c3f0a11-0000-4abc-8def-0123456789ab-c000"));
         assert_eq!(words("part-*-c*.snappy"), "part_c_snappy");
     }
 

@@ -198,10 +198,10 @@ public source raw.signups {
   from 'raw/signups/*.ndjson'
   -- key (signup_id)   -- unique in the rows sampled; take the dashes away to have it verified
   columns (
-    signup_id  text                                   not null,
-    at         timestamp                              not null,
-    score      double                                 not null,   -- mixed: texts (1) among numbers (2) can't be read
-    \"userId\"   bigint                                 not null,
+    signup_id  text                                 not null,
+    at         timestamp                            not null,
+    score      double                               not null,   -- mixed: texts (1) among numbers (2) can't be read
+    \"userId\"   bigint                               not null,
     tags       text[],
     address    struct<city text, \"zip code\" bigint>,
     age        text

@@ -96,7 +96,7 @@ fn enclosed(rest: &str, first: char, lexis: Lexis, unclosed: &mut bool) -> Optio
             length.map(|length| (Kind::BlockComment, length))
         }
         '$' if is_sql && !*unclosed => {
-            let tag = rest[1..].find('$').filter(|end| rest[1..][..*end].chars().all(|c| is_word(c)))? + 2;
+            let tag = rest[1..].find('$').filter(|end| rest[1..][..*end].chars().all(is_word))? + 2;
             let length = rest[tag..].find(&rest[..tag]).map(|end| tag + end + tag);
             *unclosed = length.is_none();
             length.map(|length| (Kind::Quoted, length))

@@ -13,6 +13,9 @@ pub fn normalize(text: &str, project: &Path) -> String {
         if let Some(length) = rest.strip_prefix(" in ").and_then(duration) {
             normal.push_str(" in …");
             rest = &rest[" in ".len() + length..];
+        } else if let Some(length) = rest.strip_prefix(" published ").and_then(age) {
+            normal.push_str(" published … ago");
+            rest = &rest[" published ".len() + length..];
         } else if let Some((name, length)) = token(rest).filter(|_| !inside_word) {
             normal.push_str(name);
             rest = &rest[length..];
@@ -68,6 +71,15 @@ fn duration(text: &str) -> Option<usize> {
     (number > 0 && known).then_some(length + more)
 }
 
+/// The length of `12 seconds ago`.
+fn age(text: &str) -> Option<usize> {
+    let length = text.find(" ago")?;
+    let mut words = text[..length].split(' ');
+    let number = words.next()?.bytes().all(|byte| byte.is_ascii_digit());
+    let unit = ["second", "minute", "hour", "day"].contains(&words.next()?.trim_end_matches('s'));
+    (number && unit && words.next().is_none()).then_some(length + " ago".len())
+}
+
 #[test]
 fn what_differs_from_run_to_run_goes() {
     let normal = |text: &str| normalize(text, Path::new("/tmp/p"));
@@ -78,5 +90,6 @@ fn what_differs_from_run_to_run_goes() {
     assert_eq!(normal("id 0190a1b2-c3d4-7e5f-8a9b-0123456789ab!"), "id <id>!");
     assert_eq!(normal(&"a1".repeat(32)), "<digest>");
     assert_eq!(normal(&"a1".repeat(33)), "a1".repeat(33));
+    assert_eq!(normal("2 rows, published 1 second ago"), "2 rows, published … ago");
     assert_eq!(normal("see /tmp/p/main.pie"), "see <project>/main.pie");
 }

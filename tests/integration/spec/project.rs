@@ -21,7 +21,8 @@ impl Project {
         project
     }
 
-    fn empty() -> Project {
+    /// A folder that is no project yet.
+    pub fn empty() -> Project {
         let folder = tempfile::Builder::new().prefix("pie-spec-").tempdir().expect("a temporary folder can be made");
         let path = folder.path().canonicalize().expect("the folder was just made");
         Project { _folder: folder, path }

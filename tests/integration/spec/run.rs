@@ -29,7 +29,8 @@ pub fn run(page: &Page, update: bool) -> PageRun {
         runner.fail(*line, error.clone(), String::new());
     }
     for section in &page.projects {
-        let project = Project::new();
+        // README's tour begins with `pie init`.
+        let project = if page.name == "README.md" { Project::empty() } else { Project::new() };
         let mut built = false;
         for fence in &section.fences {
             built |= runner.fence(&project, fence);

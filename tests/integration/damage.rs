@@ -1,0 +1,154 @@
+//! A store that isn't as pie left it, and builds that don't end: what was published stays served, and nothing is silent.
+
+use crate::pie;
+use std::path::{Path, PathBuf};
+
+/// A project of one source and two slices, built once.
+fn built() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder can be made");
+        std::fs::write(path, text).expect("a file can be written");
+    };
+    write("pie.toml", "[project]\nname = \"damage\"\n");
+    write("raw/lines.csv", "id,amount\n1,10\n2,20\n");
+    write(
+        "main.pie",
+        "domain shop { owner 'x' }\n\
+         public source shop.lines {\n  from 'raw/lines.csv'\n  columns (id bigint not null, amount int)\n}\n\
+         public slice shop.large { select id, amount from lines where amount > 10 }\n\
+         public slice shop.total { select sum(amount) as total from large }\n",
+    );
+    let output = pie::run(dir.path(), &["build", "--freeze"]);
+    assert_eq!(output.code, 0, "{}", output.err);
+    dir
+}
+
+/// Files of the store whose path holds all of the words.
+fn stored(dir: &Path, words: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![dir.join(".pie/store")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the store can be listed") {
+            let path = entry.expect("the store can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if words.iter().all(|word| path.to_string_lossy().contains(word)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_damaged_record_is_named() {
+    for words in [["heads", "large"], ["build.json", "large"], ["sources", "log"], ["store.json", "store"]] {
+        let dir = built();
+        let record = &stored(dir.path(), &words)[0];
+        let bytes = std::fs::read(record).expect("the record can be read");
+        std::fs::write(record, &bytes[..bytes.len() / 2]).expect("the record can be cut");
+        let output = pie::run(dir.path(), &["plan"]);
+        assert_eq!(output.code, 1, "{words:?}: {}", output.err);
+        assert!(output.err.contains("E0602"), "{words:?}: {}", output.err);
+    }
+}
+
+#[test]
+fn records_of_a_newer_pie_are_refused() {
+    let dir = built();
+    let record = &stored(dir.path(), &["heads", "large"])[0];
+    let text = std::fs::read_to_string(record).expect("the record can be read");
+    std::fs::write(record, text.replace("\"format\": 1", "\"format\": 2")).expect("the record can be written");
+    let output = pie::run(dir.path(), &["build"]);
+    assert_eq!(output.code, 1, "{}", output.err);
+    assert!(output.err.contains("E0603"), "{}", output.err);
+}
+
+#[test]
+fn a_failing_build_leaves_nothing_behind_and_readers_are_served() {
+    let dir = built();
+    let before = stored(dir.path(), &[""]);
+    let text = std::fs::read_to_string(dir.path().join("main.pie")).expect("the project can be read");
+    // Fails at run time, after the plan was fine.
+    let broken = text.replace("select id, amount from lines", "select id, 10 / (amount - 10) as amount from lines");
+    std::fs::write(dir.path().join("main.pie"), broken.replace("where amount > 10", "where id > 0")).expect("written");
+    let output = pie::run(dir.path(), &["build"]);
+    assert_eq!(output.code, 1, "{}", output.err);
+    assert!(output.err.contains("E0501") && output.err.contains("shop.large"), "{}", output.err);
+    let after = stored(dir.path(), &["slices", "large", "builds"]);
+    let kept: Vec<&PathBuf> = before.iter().filter(|path| path.to_string_lossy().contains("large/builds")).collect();
+    assert_eq!(after.iter().collect::<Vec<_>>(), kept, "the failed build left files");
+    let shown = pie::run(dir.path(), &["show", "large", "--format", "csv"]);
+    assert_eq!(shown.out, "id,amount\n2,20\n", "the version before is still served");
+}
+
+#[test]
+fn a_raw_parquet_file_that_changes_after_freezing_is_noticed_by_the_build() {
+    let dir = built();
+    let parquet = pie::run(dir.path(), &["show", "large", "--format", "csv"]);
+    assert_eq!(parquet.code, 0);
+    // The built slice's own file serves as raw data of a second project.
+    let other = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = &stored(dir.path(), &["large", "part-00000.parquet"])[0];
+    std::fs::create_dir(other.path().join("raw")).expect("a folder can be made");
+    std::fs::copy(file, other.path().join("raw/a.parquet")).expect("a file can be copied");
+    std::fs::write(other.path().join("pie.toml"), "").expect("a file can be written");
+    let text = "domain d { owner 'x' }\n\
+                public source d.s { from 'raw/*.parquet' columns (id bigint not null, amount int) }\n\
+                public slice d.x { select id from s }\n";
+    std::fs::write(other.path().join("main.pie"), text).expect("a file can be written");
+    assert_eq!(pie::run(other.path(), &["freeze"]).code, 0);
+    let total = &stored(dir.path(), &["total", "part-00000.parquet"])[0];
+    std::fs::copy(total, other.path().join("raw/a.parquet")).expect("a file can be copied");
+    let output = pie::run(other.path(), &["build"]);
+    assert_eq!(output.code, 1, "{}", output.err);
+    assert!(output.err.contains("E0408"), "{}", output.err);
+    std::fs::remove_file(other.path().join("raw/a.parquet")).expect("a file can be removed");
+    let output = pie::run(other.path(), &["build"]);
+    assert!(output.err.contains("E0409"), "{}", output.err);
+}
+
+#[test]
+fn builds_are_the_same_under_little_memory_and_one_job() {
+    let roomy = built();
+    let tight = tempfile::tempdir().expect("a temporary folder can be made");
+    for file in ["main.pie", "raw/lines.csv"] {
+        let target = tight.path().join(file);
+        std::fs::create_dir_all(target.parent().expect("a file has a folder")).expect("a folder can be made");
+        std::fs::copy(roomy.path().join(file), target).expect("a file can be copied");
+    }
+    std::fs::write(tight.path().join("pie.toml"), "[build]\njobs = 1\nmemory = \"32 MB\"\n").expect("written");
+    assert_eq!(pie::run(tight.path(), &["build", "--freeze"]).code, 0);
+    let digest = |dir: &Path| {
+        let record = &stored(dir, &["build.json", "large"])[0];
+        let record: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(record).expect("a record can be read")).expect("a record is JSON");
+        (record["content"].clone(), record["key"].clone())
+    };
+    assert_eq!(digest(roomy.path()), digest(tight.path()));
+}
+
+#[test]
+fn two_builders_at_once_publish_one_version_each_number() {
+    let dir = built();
+    let text = std::fs::read_to_string(dir.path().join("main.pie")).expect("the project can be read");
+    std::fs::write(dir.path().join("main.pie"), text.replace("amount > 10", "amount > 15")).expect("written");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let output = pie::run(dir.path(), &["build"]);
+                assert_eq!(output.code, 0, "{}", output.err);
+            });
+        }
+    });
+    let numbers: Vec<String> = stored(dir.path(), &["heads", "large"])
+        .iter()
+        .map(|path| path.file_stem().expect("a record has a name").to_string_lossy().into_owned())
+        .collect();
+    let expected: Vec<String> = (1..=numbers.len()).map(|number| format!("{number:020}")).collect();
+    assert_eq!(numbers, expected, "numbers without gaps");
+    assert_eq!(pie::run(dir.path(), &["show", "large", "--format", "csv"]).out, "id,amount\n2,20\n");
+}
