@@ -80,10 +80,9 @@ fn a_sound_project_follows_the_schemas() {
     let plan = valid("plan", &run(&["plan", "--format", "json"]));
     assert_ne!(plan["summary"]["build"], 0, "new rows make work: {plan}");
     valid("build", &run(&["build", "--format", "json"]));
-    succeeds(run(&["hold", "orders.best_day", "--reason", "under review"]));
     valid("plan", &run(&["plan", "--format", "json"]));
     let status = valid("status", &run(&["status", "--format", "json"]));
-    assert_eq!(status["summary"]["held"], 1, "{status}");
+    assert_eq!(status["summary"]["fresh"], 3, "{status}");
 }
 
 #[test]
