@@ -171,7 +171,8 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     let report = outcome.map_err(|e| Stop::from(e.diagnostic()))?.report;
     let failed = report.slices.iter().any(|slice| matches!(slice.outcome, Built::Failed | Built::Skipped));
     if human {
-        tell(&report, &project, started.elapsed(), freeze_failed, streams)?;
+        let interrupted = cancelled.is_cancelled();
+        tell(&report, &project, started.elapsed(), Hindrance { freeze_failed, interrupted }, streams)?;
     } else {
         writeln!(streams.out, "{:#}", report_json(&report, &project))?;
     }
@@ -187,14 +188,25 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     })
 }
 
+/// What kept a build from being whole.
+#[derive(Clone, Copy)]
+struct Hindrance {
+    freeze_failed: bool,
+    interrupted: bool,
+}
+
 fn tell(
     report: &Report,
     project: &Project,
     took: std::time::Duration,
-    freeze_failed: bool,
+    hindrance: Hindrance,
     streams: &mut Streams<'_>,
 ) -> std::io::Result<()> {
     let mut diagnostics: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
+    if hindrance.interrupted {
+        // Who stopped the build knows why the rest wasn't built.
+        diagnostics.retain(|diagnostic| diagnostic.code != Code::InputMissing);
+    }
     // What failed comes before what was skipped because of it.
     diagnostics.sort_by_key(|diagnostic| diagnostic.code == Code::InputMissing);
     write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
@@ -203,7 +215,7 @@ fn tell(
     if total == 0 {
         return writeln!(streams.err, "There are no slices to build.");
     }
-    if number(Built::Reused) == total && freeze_failed {
+    if number(Built::Reused) == total && hindrance.freeze_failed {
         let what = count(total, "slice");
         return writeln!(
             streams.err,
@@ -233,7 +245,12 @@ fn tell(
     .filter(|(outcome, _)| number(*outcome) > 0)
     .map(|(outcome, words)| format!("{} {words}", number(outcome)))
     .collect();
-    writeln!(streams.err, "{}: {}. Done in {}.", count(total, "slice"), parts.join(", "), elapsed(took))
+    let end = if hindrance.interrupted { "Interrupted after" } else { "Done in" };
+    writeln!(streams.err, "{}: {}. {end} {}.", count(total, "slice"), parts.join(", "), elapsed(took))?;
+    if hindrance.interrupted {
+        writeln!(streams.err, "What was published stays; the same command goes on from there.")?;
+    }
+    Ok(())
 }
 
 fn report_json(report: &Report, project: &Project) -> Value {

@@ -139,7 +139,10 @@ pub async fn freeze(
             Err(error) => errors.push(error),
         }
     }
-    let files: Vec<RawFile> = kept.into_values().collect();
+    // Files are read in the order of their partitions, so that the order of all rows follows from the partitions' contents
+    // and not from the names of folders.
+    let mut files: Vec<RawFile> = kept.into_values().collect();
+    files.sort_by(|a, b| (first_partition(a), &a.path).cmp(&(first_partition(b), &b.path)));
     let new_data = |files: &[RawFile]| -> Vec<String> {
         let old: Vec<&DataFile> = known.values().filter_map(|file| file.converted.as_ref()).collect();
         let data = files.iter().filter_map(|file| file.converted.as_ref());
@@ -171,9 +174,7 @@ pub async fn freeze(
         partition_by: source.partition_by.clone(),
         rows: files.iter().map(|file| file.rows).sum(),
         bytes: files.iter().map(|file| file.size).sum(),
-        content: partitions_digest(
-            partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content)),
-        ),
+        content: content_digest(&partitions, &files),
         partitions,
         files,
     };
@@ -185,6 +186,19 @@ pub async fn freeze(
     }
     let published = store.publish_source(&source.name, head, version).await.map_err(|e| one(e.into()))?;
     Ok(Outcome::Frozen { version: published, read: read_count })
+}
+
+fn first_partition(file: &RawFile) -> Option<&[Option<String>]> {
+    file.partitions.first().map(|partition| partition.values.as_slice())
+}
+
+/// One digest of all rows in their order. The contents of partitions say how the rows of each follow one another; a file
+/// that mixes partitions adds its bytes, since queries may see in which order they are mixed.
+fn content_digest(partitions: &[PartitionRecord], files: &[RawFile]) -> String {
+    let contents =
+        partitions_digest(partitions.iter().map(|partition| (partition.values.as_slice(), &partition.content)));
+    let mixed = files.iter().filter(|file| file.partitions.len() > 1).map(|file| file.blake3.as_str());
+    digest_all(std::iter::once(contents.as_str()).chain(mixed))
 }
 
 /// Whether an unchanged tag proves an unchanged file: it was at rest when it was frozen.
