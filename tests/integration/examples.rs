@@ -124,3 +124,10 @@ fn same_rows(got: &str, wanted: &str) -> Result<(), String> {
 fn rounded(cell: &str) -> String {
     cell.parse::<f64>().map_or_else(|_| cell.to_owned(), |number| format!("{number:.2}"))
 }
+
+#[test]
+fn the_picture_in_readme_is_what_pie_draws() {
+    let drawn = ok(copy("ledgerx").path(), &["graph", "--format", "svg"]);
+    let kept = pie::read("examples/ledgerx/graph.svg");
+    assert_eq!(drawn, kept, "draw it again: pie -C examples/ledgerx graph --format svg > examples/ledgerx/graph.svg");
+}
