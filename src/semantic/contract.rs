@@ -25,6 +25,17 @@ pub fn columns(list: &ColumnList, diagnostics: &mut Vec<Diagnostic>) -> (Vec<Col
             diagnostics.push(diagnostic.with_help("rename one of the two, or remove it"));
             continue;
         }
+        if nesting(&declared.data_type.value) > MAX_TYPE_NESTING {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::LimitExceeded,
+                    format!("a type may nest {MAX_TYPE_NESTING} deep, this one goes deeper"),
+                )
+                .at(declared.name.span, "the type of this column"),
+            );
+            poisoned.push(declared.name.text.clone());
+            continue;
+        }
         let data_type = parse_type(&declared.data_type.value).unwrap_or_else(|why| {
             diagnostics.push(unknown_type(&declared.data_type.value, declared.data_type.span, &why));
             poisoned.push(declared.name.text.clone());
@@ -39,6 +50,24 @@ pub fn columns(list: &ColumnList, diagnostics: &mut Vec<Diagnostic>) -> (Vec<Col
         });
     }
     (columns, poisoned)
+}
+
+/// Types are parsed recursively, so their depth is bounded before.
+const MAX_TYPE_NESTING: usize = 50;
+
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    for character in text.chars() {
+        match character {
+            '<' | '(' | '[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn unknown_type(text: &str, span: Span, why: &str) -> Diagnostic {
