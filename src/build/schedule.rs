@@ -124,6 +124,21 @@ pub async fn execute(build: Build) -> Report {
         while index < waiting.len() {
             let slice = waiting[index];
             let ready = slice.after.iter().all(|before| reports.contains_key(before) || !planned.contains(before));
+            let untouched = slice.action() == Action::Reuse
+                && ready
+                && slice.after.iter().all(|before| {
+                    reports.get(before).is_none_or(|report: &SliceReport| report.outcome == Outcome::Reused)
+                });
+            if untouched && let Some(head) = build.heads.get(slice.name()) {
+                // The plan found it fresh and nothing before it changed: there is nothing to start.
+                add_head(&build, slice.name(), &head.record, false, &mut inputs);
+                let report = reused(slice, head);
+                build.progress.finished(&report);
+                reports.insert(slice.name().clone(), report);
+                waiting.remove(index);
+                index = 0;
+                continue;
+            }
             if !ready || running.len() >= build.jobs.max(1) {
                 index += 1;
                 continue;
@@ -158,6 +173,19 @@ pub async fn execute(build: Build) -> Report {
     }
     let slices = order.iter().filter_map(|slice| reports.remove(slice.name())).collect();
     Report { slices }
+}
+
+fn reused(plan: &SlicePlan, head: &Numbered<CommitRecord>) -> SliceReport {
+    SliceReport {
+        plan: plan.clone(),
+        outcome: Outcome::Reused,
+        version: Some(head.number),
+        rows: Some(head.record.rows),
+        bytes: Some(0),
+        elapsed: Duration::ZERO,
+        diagnostics: Vec::new(),
+        stale_inputs: head.record.stale_inputs.clone(),
+    }
 }
 
 async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, Option<Done>) {

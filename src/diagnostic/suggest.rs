@@ -9,6 +9,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let mut close: Vec<(usize, &str)> = candidates
         .into_iter()
         .filter(|candidate| *candidate != name)
+        // Lengths that differ too much spare the comparison.
+        .filter(|candidate| {
+            let (a, b) = (candidate.chars().count(), name.chars().count());
+            a.abs_diff(b) <= (a.max(b) / 3).max(1)
+        })
         .filter_map(|candidate| {
             let distance = strsim::damerau_levenshtein(&lowered, &candidate.to_lowercase());
             let longest = name.chars().count().max(candidate.chars().count());

@@ -149,9 +149,15 @@ impl TableProvider for FilesTable {
     }
 }
 
+/// The path of a recorded object. Records hold paths as the store writes them, characters that it can't hold encoded, so
+/// they must not be encoded again.
+pub fn recorded_path(path: &str) -> Path {
+    Path::parse(path).unwrap_or_else(|_| Path::from(path))
+}
+
 fn partitioned_file(file: &SetFile) -> PartitionedFile {
     let meta = ObjectMeta {
-        location: Path::from(file.path.as_str()),
+        location: recorded_path(&file.path),
         last_modified: DateTime::UNIX_EPOCH,
         size: file.size,
         e_tag: None,

@@ -7,6 +7,6 @@ mod files;
 mod runtime;
 mod writer;
 
-pub use files::{FileSet, SetFile, build_files, files_table, source_files};
+pub use files::{FileSet, SetFile, build_files, files_table, recorded_path, source_files};
 pub use runtime::{Failure, Runtime, RuntimeOptions, Tables};
 pub use writer::ParquetFile;

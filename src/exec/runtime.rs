@@ -10,7 +10,6 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
-use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use futures::TryStreamExt;
@@ -102,7 +101,7 @@ impl Runtime {
     /// Size and tag of an object, as freezing records them; `None` where it is gone.
     pub async fn head(&self, store: &str, path: &str) -> Result<Option<(u64, String)>, String> {
         let objects = self.objects(store)?;
-        match objects.head(&Path::from(path)).await {
+        match objects.head(&super::files::recorded_path(path)).await {
             Ok(meta) => {
                 let modified = meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
                 Ok(Some((meta.size, format!("{}/{modified}", meta.e_tag.unwrap_or_default()))))
@@ -114,7 +113,7 @@ impl Runtime {
 
     /// BLAKE3 of an object's bytes, in hex.
     pub async fn digest(&self, store: &str, path: &str) -> Result<String, String> {
-        let result = self.objects(store)?.get(&Path::from(path)).await.map_err(|e| e.to_string())?;
+        let result = self.objects(store)?.get(&super::files::recorded_path(path)).await.map_err(|e| e.to_string())?;
         let mut stream = result.into_stream();
         let mut hasher = blake3::Hasher::new();
         while let Some(bytes) = stream.try_next().await.map_err(|e| e.to_string())? {

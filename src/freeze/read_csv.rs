@@ -6,6 +6,10 @@ use super::read::{FileReader, Places, Rows};
 use super::values::{is_parseable, parse};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 
+use std::cell::Cell;
+use std::io::Read;
+use std::rc::Rc;
+
 const BATCH: usize = 8192;
 
 pub struct Options<'a> {
@@ -32,6 +36,8 @@ pub fn read(
         }
     }
     let input = file.local.open_text(file.name).map_err(|e| file.unreadable(e))?;
+    let quotes = Rc::new(Cell::new(0u64));
+    let input = QuoteCounter { input, quote: options.quote, quotes: Rc::clone(&quotes) };
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(options.delimiter)
         .quote(options.quote)
@@ -42,9 +48,12 @@ pub fn read(
     let mut record = csv::StringRecord::new();
     let mut builders: Vec<StringBuilder> = positions.iter().map(|_| StringBuilder::new()).collect();
     let mut lines = Vec::with_capacity(BATCH);
+    let (mut last_spans_lines, mut last_line) = (false, 0);
     loop {
         let more = reader.read_record(&mut record).map_err(|e| bad_record(file, &e))?;
         if more {
+            last_spans_lines = record.iter().any(|text| text.contains('\n'));
+            last_line = record.position().map_or(0, csv::Position::line);
             lines.push(record.position().map_or(0, csv::Position::line));
             for (builder, position) in builders.iter_mut().zip(&positions) {
                 match record.get(*position) {
@@ -57,9 +66,33 @@ pub fn read(
             each(batch(file, &mut builders, std::mem::take(&mut lines))?)?;
         }
         if !more {
-            return Ok(());
+            // The reader takes a quote that is never closed for one that ends with the file, and with it every row behind it
+            // for one cell.
+            let open = quotes.get() % 2 == 1 && last_spans_lines;
+            return if open { Err(never_closed(file, last_line)) } else { Ok(()) };
         }
     }
+}
+
+/// Counts quotes as they are read.
+struct QuoteCounter<R> {
+    input: R,
+    quote: u8,
+    quotes: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for QuoteCounter<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        let found = buffer[..read].iter().filter(|byte| **byte == self.quote).count();
+        self.quotes.set(self.quotes.get() + found as u64);
+        Ok(read)
+    }
+}
+
+fn never_closed(file: &FileReader, line: u64) -> FreezeError {
+    let cause = "a quote in this row is never closed, so the rest of the file would be one cell".to_owned();
+    FreezeError::BadRow { file: file.name.to_owned(), place: Place::Line(line), cause }
 }
 
 /// Where each wanted column stands in a record.
@@ -75,6 +108,11 @@ fn positions<R: std::io::Read>(
         let header = reader.headers().map_err(|e| bad_record(file, &e))?;
         header.iter().map(|name| name.trim().trim_start_matches('\u{feff}').to_owned()).collect()
     };
+    let doubled = |name: &String| header.iter().filter(|other| *other == name).count() > 1;
+    if let Some(field) = file.schema.fields().iter().find(|field| doubled(field.name())) {
+        let cause = format!("the header names `{}` twice", field.name());
+        return Err(FreezeError::BadRow { file: file.name.to_owned(), place: Place::Line(1), cause });
+    }
     let position = |name: &String| {
         let exact = header.iter().position(|other| other == name);
         exact.or_else(|| header.iter().position(|other| other.to_lowercase() == *name)).ok_or_else(|| {

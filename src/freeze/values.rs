@@ -44,7 +44,16 @@ fn is_exact(text: &str, data_type: &DataType) -> bool {
         }
         // A time of day behind a date would be dropped.
         DataType::Date32 | DataType::Date64 => text.len() <= 10,
-        DataType::Float32 | DataType::Float64 => !text.is_empty(),
+        // A number too large for a double would become infinite.
+        DataType::Float32 | DataType::Float64 => {
+            let infinite = text.parse::<f64>().is_ok_and(|number| number.is_infinite());
+            !text.is_empty() && (!infinite || text.to_lowercase().contains("inf"))
+        }
+        // A time of another zone would be shifted; one in UTC stays what it is.
+        DataType::Timestamp(_, None) => {
+            let time = text.get(10..).unwrap_or_default();
+            !time.contains(['+', '-']) || time.ends_with("+00:00")
+        }
         _ => true,
     }
 }
@@ -57,6 +66,7 @@ pub fn is_parseable(data_type: &DataType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::arrow::datatypes::TimeUnit;
 
     fn parse_one(text: &str, data_type: &DataType) -> Result<ArrayRef, BadText> {
         parse(&StringArray::from(vec![None, Some(text)]), data_type)
@@ -85,6 +95,8 @@ mod tests {
             ("2026-02-28T10:00:00", DataType::Date32),
             ("x", DataType::Boolean),
             ("", DataType::Int64),
+            ("1e999", DataType::Float64),
+            ("2026-01-01T00:00:00+05:00", DataType::Timestamp(TimeUnit::Nanosecond, None)),
         ] {
             assert_eq!(parse_one(text, &data_type).err(), Some(BadText { row: 1, value: text.to_owned() }), "{text}");
         }

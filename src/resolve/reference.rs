@@ -35,7 +35,9 @@ pub fn resolve_reads(
     let mut reads = Vec::new();
     let mut complete = true;
     for reference in references {
-        match resolve_one(reference, domain, declarations) {
+        // Suggestions compare with every name; past this many errors nobody reads them.
+        let suggest = diagnostics.len() < MAX_SUGGESTIONS;
+        match resolve_one(reference, domain, declarations, suggest) {
             Ok(of) => reads.push(Read { of, key: reference.key(), span: reference.span }),
             Err(diagnostic) => {
                 complete = false;
@@ -50,6 +52,7 @@ fn resolve_one(
     reference: &RelationReference,
     domain: &str,
     declarations: &Declarations,
+    suggest: bool,
 ) -> Result<RelationName, Box<Diagnostic>> {
     let name = match reference.parts.as_slice() {
         [name] => RelationName::new(domain, name),
@@ -65,8 +68,15 @@ fn resolve_one(
     match declarations.relations.get(&name) {
         Some(declaration) if declaration.is_public() || name.domain == domain => Ok(name),
         Some(declaration) => Err(Box::new(private(reference.span, &name, domain, declaration))),
+        None if !suggest => Err(Box::new(no_such(&name, reference.span))),
         None => Err(Box::new(unknown(reference, &name, domain, declarations))),
     }
+}
+
+const MAX_SUGGESTIONS: usize = 200;
+
+fn no_such(name: &RelationName, span: Span) -> Diagnostic {
+    Diagnostic::error(Code::UnknownRelation, format!("there is no source or slice `{name}`")).at(span, "unknown")
 }
 
 fn private(span: Span, name: &RelationName, domain: &str, declaration: &RelationDeclaration) -> Diagnostic {
@@ -102,8 +112,7 @@ fn unknown(
             };
         }
     }
-    let diagnostic = Diagnostic::error(Code::UnknownRelation, format!("there is no source or slice `{name}`"))
-        .at(reference.span, "unknown");
+    let diagnostic = no_such(name, reference.span);
     // The same name in another domain is the likeliest meaning, then a near name in this one.
     let elsewhere: Vec<String> = visible
         .iter()

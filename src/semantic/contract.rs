@@ -7,21 +7,23 @@ use crate::sql::OutputColumn;
 use crate::sql::types::{TYPE_NAMES, display_type, parse_type};
 use crate::syntax::ast::{ColumnList, NameList};
 use crate::text::Span;
+use std::collections::BTreeMap;
 
 /// The columns of a list with their types, and the names of those whose type isn't known.
 pub fn columns(list: &ColumnList, diagnostics: &mut Vec<Diagnostic>) -> (Vec<Column>, Vec<String>) {
     let mut columns: Vec<Column> = Vec::new();
     let mut poisoned = Vec::new();
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
     for declared in &list.columns {
-        if let Some(first) = columns.iter().find(|column| column.name == declared.name.text) {
-            let mut diagnostic = Diagnostic::error(
+        let first = seen.get(declared.name.text.as_str()).copied();
+        seen.entry(&declared.name.text).or_insert(declared.name.span);
+        if let Some(first) = first {
+            let diagnostic = Diagnostic::error(
                 Code::DuplicateColumn,
                 format!("the column `{}` is declared twice", declared.name.text),
             )
-            .at(declared.name.span, "again here");
-            if let Some(span) = first.span {
-                diagnostic = diagnostic.with_label(span, "first here");
-            }
+            .at(declared.name.span, "again here")
+            .with_label(first, "first here");
             diagnostics.push(diagnostic.with_help("rename one of the two, or remove it"));
             continue;
         }

@@ -29,7 +29,12 @@ struct Known {
     relation: Option<Relation>,
     /// Names of columns whose definition is in error.
     poisoned: BTreeSet<String>,
+    /// How many scans a reader's plan takes in with it: 1, or those of a virtual slice's plan.
+    scans: u64,
 }
+
+/// Virtual slices are copied into their readers, so a few that read each other twice would grow without bound.
+const MAX_SCANS: u64 = 1_000;
 
 /// Types a project. The work is one planning of each query.
 pub fn analyze(declarations: Declarations, sources: &SourceMap) -> (SemanticModel, Vec<Diagnostic>) {

@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::name::RelationName;
 use crate::resolve::{Read, SliceDeclaration};
 use crate::sql::types::{display_type, is_sortable};
-use crate::sql::{self, Catalog, DataType, OutputColumn, Relation};
+use crate::sql::{self, Catalog, DataType, OutputColumn, ParsedQuery, Relation};
 use crate::syntax::ast::NameList;
 use crate::text::{SourceMap, SourceText};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +23,25 @@ pub(super) fn analyze(
     let name = &declaration.name;
     let mut plan = None;
     let mut output: Option<Vec<OutputColumn>> = None;
+    // Scans of the inputs, times how often a CTE that holds them is written out.
+    let written_out = declaration.query.as_ref().map_or(1, ParsedQuery::expansion);
+    let repeats = written_out.div_ceil(declaration.reads.len().max(1) as u64);
+    let read = declaration.reads.iter().map(|read| known.get(&read.of).map_or(1, |input| input.scans));
+    let scans = read.fold(0u64, u64::saturating_add).max(1).saturating_mul(repeats);
+    let too_large = scans > super::MAX_SCANS;
+    if let (true, Some(query)) = (too_large, &declaration.query) {
+        let message = format!(
+            "with its virtual inputs and repeated CTEs written out, this query reads tables {} times or more",
+            super::MAX_SCANS
+        );
+        diagnostics.push(
+            Diagnostic::error(Code::LimitExceeded, message)
+                .at(query.span, "grows too large")
+                .with_help("take `virtual` away from a slice that is read often, or make slices of the CTEs"),
+        );
+    }
     if let (Some(query), Some((catalog, poisoned))) =
-        (&declaration.query, inputs(&declaration.reads, declaration.unresolved, known))
+        (&declaration.query, inputs(&declaration.reads, declaration.unresolved || too_large, known))
     {
         let planned = sql::plan_query(query, &catalog, text, &poisoned);
         plan = planned.plan.map(Arc::new);
@@ -32,6 +49,13 @@ pub(super) fn analyze(
         diagnostics.extend(planned.diagnostics);
         if plan.is_some() {
             let output = output.as_deref().unwrap_or_default();
+            if output.is_empty() {
+                diagnostics.push(
+                    Diagnostic::error(Code::InvalidQuery, format!("the query of `{name}` gives no columns"))
+                        .at(query.span, "nothing is selected")
+                        .with_help("name at least one column behind `select`"),
+                );
+            }
             untyped_columns(output, query.span, diagnostics);
             duplicate_columns(output, query.span, diagnostics);
             for span in sql::unnamed_columns(query, text) {
@@ -43,9 +67,12 @@ pub(super) fn analyze(
             }
         }
     }
+    let mut contract_broken = false;
     let promised = syntax.columns.as_ref().map(|list| (list, contract::columns(list, diagnostics).0));
     if let (Some((list, promised)), Some(output), Some(query)) = (&promised, &output, &declaration.query) {
+        let before = diagnostics.len();
         contract::check(promised, list, output, query.span, &name.to_string(), diagnostics);
+        contract_broken = diagnostics.len() > before;
     }
     // Readers of a slice in error are checked against what its contract says, if there is one.
     let mut columns: Vec<Column> = match (&output, &promised) {
@@ -60,6 +87,18 @@ pub(super) fn analyze(
         Some(output) => output.iter().filter(|column| column.poisoned).map(|column| column.name.clone()).collect(),
         None => BTreeSet::new(),
     };
+    // Readers may rely on a contract: that its query doesn't meet it is told here, once.
+    let mut poisoned = poisoned;
+    if let (true, Some((_, promised))) = (contract_broken, &promised) {
+        for column in promised {
+            match columns.iter_mut().find(|other| other.name == column.name) {
+                Some(other) if other.data_type == column.data_type => continue,
+                Some(other) => *other = column.clone(),
+                None => columns.push(column.clone()),
+            }
+            poisoned.insert(column.name.clone());
+        }
+    }
     let clause = |list: &Option<NameList>, clause: &str, diagnostics: &mut Vec<Diagnostic>| match list {
         Some(list) if !columns.is_empty() => {
             let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -119,7 +158,7 @@ pub(super) fn analyze(
         schema: relation_schema,
         view,
     });
-    (slice, Known { relation, poisoned })
+    (slice, Known { relation, poisoned, scans: if syntax.is_virtual && !too_large { scans } else { 1 } })
 }
 
 /// The catalog of a query's inputs; `None` where one isn't known, so that nothing can be said of the query.
@@ -229,12 +268,13 @@ fn untyped_columns(output: &[OutputColumn], query: crate::text::Span, diagnostic
 }
 
 fn duplicate_columns(output: &[OutputColumn], query: crate::text::Span, diagnostics: &mut Vec<Diagnostic>) {
-    for (index, column) in output.iter().enumerate() {
-        let Some(first) = output[..index].iter().find(|other| other.name == column.name) else { continue };
+    let mut seen: BTreeMap<&str, Option<crate::text::Span>> = BTreeMap::new();
+    for column in output {
+        let Some(first) = seen.insert(&column.name, column.span) else { continue };
         let message = format!("two columns of this query are called `{}`", column.name);
         let mut diagnostic =
             Diagnostic::error(Code::DuplicateColumn, message).at(column.span.unwrap_or(query), "the same name again");
-        if let Some(span) = first.span {
+        if let Some(span) = first {
             diagnostic = diagnostic.with_label(span, "first here");
         }
         diagnostics.push(diagnostic.with_help(format!("name one of them otherwise: `… as other_{}`", column.name)));

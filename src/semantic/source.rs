@@ -54,5 +54,5 @@ pub(super) fn analyze(declaration: &SourceDeclaration, diagnostics: &mut Vec<Dia
         partition_by,
         valid,
     };
-    (source, Known { relation, poisoned: poisoned.into_iter().collect::<BTreeSet<String>>() })
+    (source, Known { relation, poisoned: poisoned.into_iter().collect::<BTreeSet<String>>(), scans: 1 })
 }

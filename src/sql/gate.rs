@@ -183,6 +183,16 @@ impl Visitor for Gate<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
+            TableFactor::Table { name, sample: Some(_), .. } => {
+                let at = self.at(name);
+                self.diagnostics.push(
+                    Diagnostic::error(Code::ChanceFunction, "`tablesample` takes rows by chance")
+                        .at(at, "sampled here")
+                        .with_help(
+                            "choose rows by their values: `where abs(hash_column % 10) = 0`, or by a key's digits",
+                        ),
+                );
+            }
             TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
                 self.table_function(name)
             }

@@ -32,16 +32,22 @@ pub fn exceeded(tokens: &[TokenWithSpan], limits: &QueryLimits) -> Option<(usize
     }
     // One counter of operators and one of set operators a level; a comma or a clause begins a new chain.
     let mut levels: Vec<(usize, usize)> = vec![(0, 0)];
+    let mut comparisons = 0;
     for (index, token) in tokens.iter().enumerate() {
         let level = levels.last_mut().expect("the outermost level is never popped");
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => levels.push((0, 0)),
             Token::RParen | Token::RBracket | Token::RBrace => pop(&mut levels),
+            // Comparisons chain too (`a = b = c …`), but each `and` or `or` begins another.
+            Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => comparisons += 1,
             Token::Comma => level.0 = 0,
             Token::Word(word) => match word.keyword {
                 Keyword::CASE => levels.push((0, 0)),
                 Keyword::END => pop(&mut levels),
-                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::JOIN => level.0 += 1,
+                Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::JOIN => {
+                    level.0 += 1;
+                    comparisons = 0;
+                }
                 Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => *level = (0, level.1 + 1),
                 Keyword::SELECT | Keyword::WHERE | Keyword::HAVING => level.0 = 0,
                 _ => {}
@@ -52,12 +58,6 @@ pub fn exceeded(tokens: &[TokenWithSpan], limits: &QueryLimits) -> Option<(usize
             | Token::Div
             | Token::Mod
             | Token::StringConcat
-            | Token::Eq
-            | Token::Neq
-            | Token::Lt
-            | Token::Gt
-            | Token::LtEq
-            | Token::GtEq
             | Token::Ampersand
             | Token::Pipe
             | Token::Caret
@@ -72,7 +72,7 @@ pub fn exceeded(tokens: &[TokenWithSpan], limits: &QueryLimits) -> Option<(usize
             return Some((index, format!("a query may nest {} deep, this one goes deeper here", limits.nesting)));
         }
         let (operators, set_operators) = levels.last().copied().unwrap_or_default();
-        if operators >= limits.operands || set_operators >= limits.operands {
+        if operators.max(set_operators).max(comparisons) >= limits.operands {
             return Some((index, format!("one level may chain {} operands, this one has more", limits.operands)));
         }
     }

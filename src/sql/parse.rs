@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{self, Location, Token, TokenWithSpan, Tokenizer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// A query that may be planned: one read-only query without functions of the clock or of chance.
@@ -23,6 +23,47 @@ pub struct ParsedQuery {
     pub references: Vec<RelationReference>,
     /// See [`normalized_tokens`].
     pub normalized: String,
+}
+
+impl ParsedQuery {
+    /// How many relations the query's plan scans when each reference to a CTE is written out, as the planner does it; 1
+    /// for a query without CTEs.
+    pub fn expansion(&self) -> u64 {
+        expansion(&self.query)
+    }
+}
+
+fn expansion(query: &Query) -> u64 {
+    #[derive(Default)]
+    struct References<'a> {
+        sizes: BTreeMap<&'a str, u64>,
+        names: Vec<String>,
+    }
+    impl Visitor for References<'_> {
+        type Break = ();
+        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+            if let [ObjectNamePart::Identifier(name)] = relation.0.as_slice() {
+                self.names.push(fold(name));
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let Some(with) = &query.with else { return 1 };
+    let names: Vec<String> = with.cte_tables.iter().map(|cte| fold(&cte.alias.name)).collect();
+    let mut references = References::default();
+    let size = |references: &mut References| {
+        let total = references.names.iter().map(|name| references.sizes.get(name.as_str()).copied().unwrap_or(1));
+        let total = total.fold(0u64, u64::saturating_add).max(1);
+        references.names.clear();
+        total
+    };
+    for (cte, name) in with.cte_tables.iter().zip(&names) {
+        let _ = cte.query.visit(&mut references);
+        let total = size(&mut references).max(expansion(&cte.query));
+        references.sizes.insert(name, total);
+    }
+    let _ = query.body.visit(&mut references);
+    size(&mut references)
 }
 
 /// The predicate of a check, kept as the query that finds the rows for which it is false.

@@ -111,8 +111,8 @@ pub fn display_type(data_type: &DataType) -> String {
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp(6)".to_owned(),
         DataType::Timestamp(TimeUnit::Millisecond, None) => "timestamp(3)".to_owned(),
         DataType::Timestamp(TimeUnit::Second, None) => "timestamp(0)".to_owned(),
-        DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => "timestamp with time zone".to_owned(),
-        DataType::Time64(TimeUnit::Nanosecond) => "time".to_owned(),
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_owned(),
+        DataType::Time64(_) | DataType::Time32(_) => "time".to_owned(),
         DataType::Interval(_) => "interval".to_owned(),
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)

@@ -34,7 +34,8 @@ pub fn open_objects(location: &Location) -> Result<Objects, StoreError> {
             let failed = |cause: String| StoreError::Location { location: shown.clone(), cause };
             std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| failed(super::error::cause(&e)))?;
-            Ok(Objects { store: Arc::new(store), shown })
+            // Folders that a removed file leaves empty go with it.
+            Ok(Objects { store: Arc::new(store.with_automatic_cleanup(true)), shown })
         }
         Location::Url(text) => {
             let failed = |cause: String| StoreError::Location { location: without_secrets(text), cause };

@@ -103,6 +103,11 @@ impl Store {
     }
 }
 
+/// A path as the store gave it: encoded once, and not again.
+pub(super) fn recorded(path: &str) -> Path {
+    Path::parse(path).unwrap_or_else(|_| Path::from(path))
+}
+
 fn record_path(folder: &Path, number: u64) -> Path {
     folder.clone().join(format!("{number:020}.json"))
 }

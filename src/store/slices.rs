@@ -34,7 +34,7 @@ impl Store {
     pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, Numbered<CommitRecord>>, StoreError> {
         let last = self.last_numbers(&Path::from_iter(["heads", self.environment.as_str()])).await?;
         let reads = last.into_iter().map(|(folder, number)| async move {
-            let record = self.record::<CommitRecord>(&Path::from(folder), number).await?;
+            let record = self.record::<CommitRecord>(&super::log::recorded(&folder), number).await?;
             Ok::<_, StoreError>(record)
         });
         let records: Vec<_> = futures::stream::iter(reads).buffer_unordered(16).try_collect().await?;

@@ -36,7 +36,7 @@ impl Store {
     /// Removes data files that no record names. What can't be removed stays: nothing refers to it.
     pub async fn discard_data(&self, paths: &[String]) {
         for path in paths {
-            let _ = self.objects.delete(&Path::from(path.as_str())).await;
+            let _ = self.objects.delete(&super::log::recorded(path)).await;
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) struct TextValues {
 }
 
 /// The last kind is that of any text.
-const KINDS: usize = 8;
+const KINDS: usize = Kind::Text as usize + 1;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -27,6 +27,8 @@ pub(super) enum Kind {
     /// Of the years that nanoseconds can count.
     Timestamp,
     FarTimestamp,
+    /// With the offset of a zone other than UTC.
+    ZonedTimestamp,
     Text,
 }
 
@@ -73,6 +75,8 @@ impl TextValues {
             "timestamp"
         } else if self.is_only(&[Kind::Date, Kind::Timestamp, Kind::FarTimestamp]) {
             "timestamp(6)"
+        } else if self.is_only(&[Kind::Date, Kind::Timestamp, Kind::ZonedTimestamp]) {
+            "timestamp with time zone"
         } else {
             "text"
         };
@@ -87,7 +91,7 @@ impl TextValues {
         let all: u64 = self.counts.iter().sum();
         let families: [(&str, &[Kind]); 3] = [
             ("numbers", &[Kind::Integer, Kind::Decimal, Kind::Double]),
-            ("dates or times", &[Kind::Date, Kind::Timestamp, Kind::FarTimestamp]),
+            ("dates or times", &[Kind::Date, Kind::Timestamp, Kind::FarTimestamp, Kind::ZonedTimestamp]),
             ("booleans", &[Kind::Boolean]),
         ];
         families.into_iter().find_map(|(family, kinds)| {
@@ -122,6 +126,12 @@ pub(super) fn kind(text: &str) -> Kind {
     let has_date = matches!(text.as_bytes(), [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..]);
     match string_to_datetime(&Utc, text) {
         Ok(_) if text.len() == "2026-01-01".len() => Kind::Date,
+        Ok(_)
+            if has_date
+                && text.get(10..).is_some_and(|time| time.contains(['+', '-']) && !time.ends_with("+00:00")) =>
+        {
+            Kind::ZonedTimestamp
+        }
         Ok(time) if has_date && time.timestamp_nanos_opt().is_some() => Kind::Timestamp,
         Ok(_) if has_date => Kind::FarTimestamp,
         Ok(_) | Err(_) => Kind::Text,
@@ -190,7 +200,7 @@ mod tests {
             (&["1e3", "2.5", "7"], "double"),
             (&["2026-01-01", "1969-12-31"], "date"),
             (&["2026-01-01 10:00:00", "2026-01-01T10:00:00.123Z", "2026-01-01"], "timestamp"),
-            (&["2026-01-01T10:00:00+02:00"], "timestamp"),
+            (&["2026-01-01T10:00:00+02:00"], "timestamp with time zone"),
             (&["2026-01-01 10:00:00", "9999-12-31 23:59:59"], "timestamp(6)"),
             (&["007", "8"], "text"),
             (&["+1"], "text"),
