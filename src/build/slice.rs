@@ -5,11 +5,11 @@ use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
-use crate::freeze::Stamp;
+use crate::freeze::{Stamp, column_records};
 use crate::incremental::{preimage_of, verified_digest};
 use crate::manifest::{
-    BuildRecord, BuildReference, ColumnRecord, CommitKind, CommitRecord, Content, DataFile, FORMAT, KeyPreimage,
-    PartitionBuild, partitions_digest,
+    BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, KeyPreimage, PartitionBuild,
+    partitions_digest,
 };
 use crate::semantic::{SemanticModel, Slice, schema_of};
 use crate::store::{Numbered, Store};
@@ -123,7 +123,7 @@ impl SliceBuild<'_> {
             key: key.to_owned(),
             preimage,
             inputs: inputs.records(names),
-            columns: column_records(self.slice),
+            columns: column_records(&self.slice.columns),
             partition_by: self.slice.partition_by.clone(),
             rows: file.rows,
             bytes: file.size,
@@ -243,13 +243,4 @@ impl SliceBuild<'_> {
 
 fn now(stamp: &Stamp) -> String {
     stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
-}
-
-fn column_records(slice: &Slice) -> Vec<ColumnRecord> {
-    let record = |column: &crate::semantic::Column| ColumnRecord {
-        name: column.name.clone(),
-        data_type: column.data_type.to_string(),
-        nullable: column.nullable,
-    };
-    slice.columns.iter().map(record).collect()
 }

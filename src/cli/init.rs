@@ -39,13 +39,13 @@ pub fn run(cli: &Cli, args: &InitArgs, streams: &mut Streams) -> Outcome {
 /// Writes declarations of existing files.
 fn declare(dir: &Path, from: &Path, streams: &mut Streams) -> Outcome {
     let (absolute_dir, absolute_from) = (std::path::absolute(dir)?, std::path::absolute(from)?);
-    let shown = match absolute_from.strip_prefix(&absolute_dir) {
+    let prefix = match absolute_from.strip_prefix(&absolute_dir) {
         Ok(relative) => {
             relative.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
         }
         Err(_) => absolute_from.display().to_string(),
     };
-    let inferred = match init::infer(from, &shown) {
+    let inferred = match init::infer(from, &prefix) {
         Ok(inferred) => inferred,
         Err(error) => {
             writeln!(streams.err, "error: {error}")?;
@@ -56,11 +56,7 @@ fn declare(dir: &Path, from: &Path, streams: &mut Streams) -> Outcome {
     let stem = from.file_name().map_or_else(|| "raw".to_owned(), |name| name.to_string_lossy().into_owned());
     let target = dir.join(format!("{stem}.pie"));
     if target.exists() {
-        writeln!(
-            streams.err,
-            "error: {} exists already\nhelp: move it away, or name another folder",
-            target.display()
-        )?;
+        writeln!(streams.err, "error: {} exists already\nhelp: move it away, or name another folder", shown(&target))?;
         return Ok(exit::FINDINGS);
     }
     let config = dir.join(crate::workspace::CONFIG_FILE);
@@ -68,20 +64,21 @@ fn declare(dir: &Path, from: &Path, streams: &mut Streams) -> Outcome {
         let name =
             absolute_dir.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned());
         std::fs::write(&config, format!("[project]\nname = {name:?}\n"))?;
-        writeln!(streams.err, "wrote {}", config.display())?;
+        writeln!(streams.err, "wrote {}", shown(&config))?;
     }
     std::fs::write(&target, &inferred.text)?;
-    writeln!(
-        streams.err,
-        "wrote {} with {}",
-        target.display(),
-        super::output::count(inferred.sources.len(), "source")
-    )?;
+    writeln!(streams.err, "wrote {} with {}", shown(&target), super::output::count(inferred.sources.len(), "source"))?;
     for (path, why) in &inferred.skipped {
         writeln!(streams.err, "left out {path}: {why}")?;
     }
     writeln!(streams.err, "\nNext: read it, then `pie freeze` verifies it against every row")?;
     Ok(exit::CLEAN)
+}
+
+/// A path without the `./` that joining leaves in it.
+fn shown(path: &Path) -> String {
+    let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
+    parts.collect::<std::path::PathBuf>().display().to_string()
 }
 
 fn parse_size(text: &str) -> Option<u64> {

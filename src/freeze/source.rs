@@ -67,7 +67,7 @@ pub async fn freeze(
     };
     let (raw, found) = found.map_err(one)?;
     runtime.register(&raw.url, Arc::clone(&raw.objects));
-    let columns = column_records(source);
+    let columns = column_records(&source.columns);
     let file_format = source.format.as_ref().map_or_else(String::new, |format| format.describe());
     let from = source.from.as_ref().map_or_else(String::new, |from| from.text.clone());
     // With another declaration the files say something else: all are read again.
@@ -212,14 +212,14 @@ async fn digest_of(raw: &RawStore, file: &Found) -> Result<String, FreezeError> 
     local.digest().map_err(|e| FreezeError::Unreadable { file: file.path.clone(), cause: e.to_string() })
 }
 
-/// The declared columns as records keep them.
-pub fn column_records(source: &Source) -> Vec<ColumnRecord> {
+/// Columns as records keep them.
+pub fn column_records(columns: &[crate::semantic::Column]) -> Vec<ColumnRecord> {
     let record = |column: &crate::semantic::Column| ColumnRecord {
         name: column.name.clone(),
         data_type: column.data_type.to_string(),
         nullable: column.nullable,
     };
-    source.columns.iter().map(record).collect()
+    columns.iter().map(record).collect()
 }
 
 async fn read_file(source: &Source, raw: &RawStore, file: &Found, store: &Store) -> Result<RawFile, FreezeError> {
