@@ -21,4 +21,4 @@ pub use error::BuildError;
 pub use inputs::{Input, Inputs};
 pub use run::{run_to_batches, under_schema};
 pub use schedule::{Build, Outcome, Progress, Quiet, Report, SliceReport, execute};
-pub use verify::{Violation, check_violations};
+pub use verify::verify_checks;

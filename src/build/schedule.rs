@@ -129,7 +129,9 @@ pub async fn execute(build: Build) -> Report {
                 && slice.after.iter().all(|before| {
                     reports.get(before).is_none_or(|report: &SliceReport| report.outcome == Outcome::Reused)
                 });
-            if untouched && let Some(head) = build.heads.get(slice.name()) {
+            // A head that was built on the last good version of an input may be due for a record without that mark.
+            let head = build.heads.get(slice.name()).filter(|head| head.record.stale_inputs.is_empty());
+            if untouched && let Some(head) = head {
                 // The plan found it fresh and nothing before it changed: there is nothing to start.
                 add_head(&build, slice.name(), &head.record, false, &mut inputs);
                 let report = reused(slice, head);

@@ -10,10 +10,10 @@ use futures::TryStreamExt;
 
 /// Rows that break a check.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Violation {
-    pub rows: u64,
+struct Violation {
+    rows: u64,
     /// The first few, as a table.
-    pub examples: String,
+    examples: String,
 }
 
 /// Verifies key and checks over staged files. Not-null is verified while rows are written.
@@ -29,12 +29,17 @@ pub async fn verify(
     if let Some(duplicate) = duplicate {
         return Err(BuildError::DuplicateKey { values: duplicate.values, rows: duplicate.rows, keys: duplicate.keys });
     }
+    let reads = slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads));
+    let others: Vec<_> = reads.filter(|input| input != &slice.name).collect();
+    let mut tables = inputs.tables(&others)?;
+    tables.insert(slice.name.clone(), files_table(files.clone()));
+    verify_checks(slice, runtime, &tables).await
+}
+
+/// Verifies all checks over tables that hold the slice itself and what its checks read.
+pub async fn verify_checks(slice: &Slice, runtime: &Runtime, tables: &Tables) -> Result<(), BuildError> {
     for check in &slice.checks {
-        let others: Vec<_> =
-            model.stored_inputs(&check.reads).into_iter().filter(|input| input != &slice.name).collect();
-        let mut tables = inputs.tables(&others)?;
-        tables.insert(slice.name.clone(), files_table(files.clone()));
-        if let Some(violation) = check_violations(check, runtime, &tables).await? {
+        if let Some(violation) = check_violations(check, runtime, tables).await? {
             return Err(BuildError::Check {
                 name: check.name.clone(),
                 rows: violation.rows,
@@ -46,11 +51,7 @@ pub async fn verify(
 }
 
 /// The rows for which a check is false; as in SQL's own `check`, a predicate that is null holds.
-pub async fn check_violations(
-    check: &Check,
-    runtime: &Runtime,
-    tables: &Tables,
-) -> Result<Option<Violation>, BuildError> {
+async fn check_violations(check: &Check, runtime: &Runtime, tables: &Tables) -> Result<Option<Violation>, BuildError> {
     let Some(plan) = &check.violations else {
         return Err(BuildError::Internal(format!("the check `{}` has no plan", check.name)));
     };

@@ -9,7 +9,7 @@ mod given;
 
 pub use compare::Difference;
 
-use crate::build::{BuildError, check_violations, run_to_batches, under_schema};
+use crate::build::{BuildError, run_to_batches, under_schema, verify_checks};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::exec::{Runtime, Tables};
 use crate::name::RelationName;
@@ -155,16 +155,7 @@ async fn promises(
     let schema = schema_of(&slice.columns);
     let own: Result<Vec<RecordBatch>, _> = batches.iter().map(|batch| under_schema(batch, &schema)).collect();
     insert(&mut tables, &slice.name, own?)?;
-    for check in &slice.checks {
-        if let Some(violation) = check_violations(check, runtime, &tables).await? {
-            return Err(BuildError::Check {
-                name: check.name.clone(),
-                rows: violation.rows,
-                examples: violation.examples,
-            });
-        }
-    }
-    Ok(())
+    verify_checks(slice, runtime, &tables).await
 }
 
 fn judge(slice: &Slice, test: &Test, outcome: Result<Vec<RecordBatch>, (RelationName, BuildError)>) -> Vec<Diagnostic> {

@@ -86,6 +86,30 @@ fn a_failing_build_leaves_nothing_behind_and_readers_are_served() {
 }
 
 #[test]
+fn a_reader_of_something_that_failed_is_marked_until_it_is_mended() {
+    let dir = built();
+    let path = dir.path().join("main.pie");
+    let good = std::fs::read_to_string(&path).expect("the project can be read");
+    let state = |name: &str| {
+        let status = pie::run(dir.path(), &["status", "--format", "json"]).json().expect("the status is JSON");
+        let slices = status["slices"].as_array().expect("slices are a list").clone();
+        let slice = slices.into_iter().find(|slice| slice["name"] == name).expect("the slice is listed");
+        slice["state"].as_str().expect("a state is a text").to_owned()
+    };
+    std::fs::write(
+        &path,
+        good.replace("amount from lines where amount > 10", "10 / (amount - 10) as amount from lines"),
+    )
+    .expect("the project can be written");
+    assert_eq!(pie::run(dir.path(), &["build"]).code, 1);
+    assert_eq!((state("shop.large").as_str(), state("shop.total").as_str()), ("stale", "stale"));
+    // Mended by going back: everything has the rows it should have, and nothing may go on saying otherwise.
+    std::fs::write(&path, good).expect("the project can be written");
+    assert_eq!(pie::run(dir.path(), &["build"]).code, 0);
+    assert_eq!((state("shop.large").as_str(), state("shop.total").as_str()), ("fresh", "fresh"));
+}
+
+#[test]
 fn a_raw_parquet_file_that_changes_after_freezing_is_noticed_by_the_build() {
     let dir = built();
     let parquet = pie::run(dir.path(), &["show", "large", "--format", "csv"]);
