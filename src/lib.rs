@@ -12,6 +12,7 @@ pub mod sql;
 pub mod resolve;
 pub mod graph;
 pub mod semantic;
+pub mod algebra;
 pub mod manifest;
 pub mod content;
 pub mod store;

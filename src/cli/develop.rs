@@ -6,11 +6,11 @@ use super::args::{
 };
 use super::output::{GREEN, RED, Streams, YELLOW, count, paint};
 use super::{Outcome, Stop, exit};
+use crate::algebra;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean, human, json};
 use crate::driver::{self, Project, Session};
 use crate::graph::draw::{self, Drawing, Node, NodeKind};
 use crate::name::RelationName;
-use crate::text::SourceMap;
 use serde_json::json;
 
 pub async fn test(cli: &Cli, args: &TestArgs, streams: &mut Streams<'_>) -> Outcome {
@@ -202,9 +202,14 @@ pub fn debug(cli: &Cli, args: &DebugArgs, streams: &mut Streams) -> Outcome {
             }
         }
         Stage::Algebra => {
-            let diagnostic = Diagnostic::error(Code::Unsupported, "this version of pie has no algebra to print yet")
-                .with_help("`pie debug model` and `pie emit SLICE` show what there is");
-            return Err(Stop::Diagnostics(vec![diagnostic], SourceMap::default()));
+            for name in slices()? {
+                let Some(slice) = model.slices.get(&name) else { continue };
+                let text = algebra::show(model, slice).unwrap_or_else(|| "has errors\n".to_owned());
+                writeln!(streams.out, "{name}")?;
+                for line in text.lines() {
+                    writeln!(streams.out, "  {line}")?;
+                }
+            }
         }
     }
     Ok(exit::CLEAN)

@@ -1,7 +1,7 @@
 //! The engine of a process: memory, spilling, and the object stores that plans may read.
 
 use crate::name::RelationName;
-use crate::sql::{LogicalPlan, relation_of, session_config};
+use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -154,7 +154,11 @@ fn bind(plan: &LogicalPlan, tables: &Tables) -> Result<LogicalPlan> {
     let bound = plan.clone().transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(scan) => {
             let Some(name) = relation_of(&scan.source) else {
-                return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+                let Some(source) = table_function_rows(&scan.source) else {
+                    return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+                };
+                let scan = LogicalPlan::TableScan(TableScan { source, ..scan });
+                return Ok(Transformed::new(scan, true, TreeNodeRecursion::Continue));
             };
             let Some(table) = tables.get(name) else {
                 return Err(DataFusionError::Execution(format!("`{name}` has no data")));

@@ -74,6 +74,29 @@ pub fn relation_of(source: &Arc<dyn TableSource>) -> Option<&RelationName> {
     source.downcast_ref::<CatalogSource>().map(|source| &source.relation.name)
 }
 
+/// The rows of a table function, which a plan alone would forget the arguments of.
+struct FunctionSource {
+    name: String,
+    arguments: Vec<Expr>,
+    rows: Arc<dyn TableSource>,
+}
+
+impl TableSource for FunctionSource {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+/// The name and arguments of a table function that a plan's table source stands for.
+pub fn table_function_of(source: &Arc<dyn TableSource>) -> Option<(&str, &[Expr])> {
+    source.downcast_ref::<FunctionSource>().map(|source| (source.name.as_str(), source.arguments.as_slice()))
+}
+
+/// What runs in place of a table function's source.
+pub fn table_function_rows(source: &Arc<dyn TableSource>) -> Option<Arc<dyn TableSource>> {
+    source.downcast_ref::<FunctionSource>().map(|source| Arc::clone(&source.rows))
+}
+
 impl ContextProvider for Catalog {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         let key = match &name {
@@ -101,7 +124,7 @@ impl ContextProvider for Catalog {
             .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
             .collect::<Result<Vec<_>>>()?;
         let provider = function.create_table_provider_with_args(TableFunctionArgs::new(&args, engine()))?;
-        Ok(provider_as_source(provider))
+        Ok(Arc::new(FunctionSource { name: name.to_owned(), arguments: args, rows: provider_as_source(provider) }))
     }
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>> {

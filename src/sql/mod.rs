@@ -19,7 +19,7 @@ mod parse;
 mod plan;
 pub mod types;
 
-pub use catalog::{Catalog, CatalogSource, Relation, relation_of};
+pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
 pub use engine::{ENGINE_VERSION, engine, session_config};
 pub use error::{plain as error_text, types_sentence};
 pub use limits::QueryLimits;

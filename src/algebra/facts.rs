@@ -1,0 +1,82 @@
+//! What is known of rows for certain: which terms identify a row. Only verified keys of frozen sources and what follows
+//! from a query's own shape count; a key that a slice promises is verified after its readers are planned, so it doesn't.
+
+use super::node::{Arena, Row, RowId, Term, TermId};
+use crate::name::RelationName;
+use crate::sql::DataType;
+use std::collections::BTreeMap;
+
+/// Verified facts about sources.
+#[derive(Clone, Default, Debug)]
+pub struct Facts {
+    /// The columns of each source's key with their types; none of them is ever null.
+    pub keys: BTreeMap<RelationName, Vec<(String, DataType)>>,
+}
+
+/// How far the search goes down, and how many keys it keeps.
+const MAX_DEPTH: usize = 12;
+const MAX_KEYS: usize = 8;
+
+/// Sets of terms of a row space of which no two rows have the same values, nulls counted as no value (an equality never
+/// finds them). An empty set: at most one row.
+pub fn unique(arena: &mut Arena, facts: &Facts, row: RowId) -> Vec<Vec<TermId>> {
+    unique_to(arena, facts, row, MAX_DEPTH)
+}
+
+fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<Vec<TermId>> {
+    if depth == 0 {
+        return Vec::new();
+    }
+    match arena.row(row).clone() {
+        Row::Unit | Row::Empty => vec![Vec::new()],
+        Row::Scan(relation) => {
+            let Some(key) = facts.keys.get(&relation).filter(|key| !key.is_empty()) else { return Vec::new() };
+            let term = |(column, data_type): &(String, DataType)| Term::Input {
+                relation: relation.clone(),
+                column: column.clone(),
+                data_type: data_type.clone(),
+            };
+            vec![key.iter().map(|column| arena.add_term(term(column))).collect()]
+        }
+        Row::Group { keys, sets, .. } if sets.is_empty() => {
+            vec![keys.into_iter().map(|key| arena.add_term(Term::Key(key))).collect()]
+        }
+        Row::First { input, keys, .. } => {
+            let mut found = unique_to(arena, facts, input, depth - 1);
+            found.push(keys);
+            found
+        }
+        Row::Limit { input, .. } => unique_to(arena, facts, input, depth - 1),
+        Row::Select { leaves, .. } => {
+            // One key of each leaf together identify a combination.
+            let mut found: Vec<Vec<TermId>> = vec![Vec::new()];
+            for (number, leaf) in leaves.into_iter().enumerate() {
+                let keys = unique_to(arena, facts, leaf, depth - 1);
+                let mut next = Vec::new();
+                for before in &found {
+                    for key in keys.iter().take(MAX_KEYS) {
+                        let mut both = before.clone();
+                        both.extend(
+                            key.iter().map(|term| {
+                                super::rewrite::lift(arena, *term, number, &mut std::collections::HashMap::new())
+                            }),
+                        );
+                        next.push(both);
+                    }
+                }
+                next.truncate(MAX_KEYS);
+                found = next;
+            }
+            found
+        }
+        Row::Group { .. }
+        | Row::LeftJoin { .. }
+        | Row::FullJoin { .. }
+        | Row::Union(_)
+        | Row::Unnest { .. }
+        | Row::Recursive { .. }
+        | Row::Work { .. }
+        | Row::Function { .. }
+        | Row::Opaque { .. } => Vec::new(),
+    }
+}

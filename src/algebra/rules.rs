@@ -1,0 +1,271 @@
+//! The named rules that bring a term into its normal form. Each can be switched off, and is wrong on purpose in the tests
+//! that show that they would notice.
+//!
+//! A rule equates two terms only if they have the same value on every row, nulls and float bits included, or one of them
+//! ends in a run-time error. Names, aliases, CTEs and subqueries need no rule: the terms never hold them.
+
+use super::node::{Arena, Term, TermId};
+use super::plant;
+use crate::sql::DataType;
+
+/// A normalisation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rule {
+    /// `a and b` = `b and a` = `a and b and a`; nested ones are flat; `true` in an `and` and `false` in an `or` go away.
+    Conjuncts,
+    /// `x in (1, 2)` = `x = 1 or x = 2`.
+    InLists,
+    /// `x between a and b` = `x >= a and x <= b`.
+    Between,
+    /// `a > b` = `b < a`; operands of `=`, `<>`, `is [not] distinct from` in the order of their digests.
+    Mirror,
+    /// `not` moves inwards: `not a < b` = `b <= a`, De Morgan, `not not a` = `a`; `is not null` = `not is null`.
+    Negation,
+    /// Operators and casts of literals are evaluated, by the engine's own kernels.
+    Folding,
+    /// `a + b` = `b + a`, `a * b` = `b * a` for integers and decimals; `&`, `|` and `#` for integers. Not for floats:
+    /// which of two not-a-numbers comes out depends on their order.
+    Commute,
+    /// `(a + b) + c` = `a + (b + c)` for integers, which wrap. Not for decimals, whose types differ by grouping.
+    Associate,
+    /// `count(1)` = `count('x')` = `count(*)`.
+    CountRows,
+    /// `case x when 1 then …` = `case when x = 1 then …`.
+    SimpleCase,
+    /// Casts between layouts of one type (views, dictionaries, large offsets) go away.
+    Casts,
+    /// Leaves of inner joins stand in an order of their own.
+    JoinOrder,
+    /// So do the legs of a union.
+    UnionOrder,
+    /// `distinct` is a `group by` of all columns.
+    Distinct,
+    /// `where x in (select y …)` = `where exists (select … and y = x)`.
+    SemiJoins,
+    /// A left join on a verified key adds no rows: its columns are looked up.
+    Lookups,
+    /// The order of `partition by` and `group by` says nothing.
+    Keys,
+}
+
+impl Rule {
+    pub const ALL: [Rule; 17] = [
+        Rule::Conjuncts,
+        Rule::InLists,
+        Rule::Between,
+        Rule::Mirror,
+        Rule::Negation,
+        Rule::Folding,
+        Rule::Commute,
+        Rule::Associate,
+        Rule::CountRows,
+        Rule::SimpleCase,
+        Rule::Casts,
+        Rule::JoinOrder,
+        Rule::UnionOrder,
+        Rule::Distinct,
+        Rule::SemiJoins,
+        Rule::Lookups,
+        Rule::Keys,
+    ];
+
+    pub fn is_on(self) -> bool {
+        !plant::is_off(self)
+    }
+}
+
+/// Operators with names of their own in terms.
+pub const AND: &str = "and";
+pub const OR: &str = "or";
+pub const NOT: &str = "not";
+pub const IS_NULL: &str = "is null";
+pub const EQUAL: &str = "=";
+pub const NOT_EQUAL: &str = "<>";
+pub const LESS: &str = "<";
+pub const LESS_EQUAL: &str = "<=";
+pub const GREATER: &str = ">";
+pub const GREATER_EQUAL: &str = ">=";
+pub const DISTINCT: &str = "is distinct from";
+pub const NOT_DISTINCT: &str = "is not distinct from";
+
+/// Keeps a term in its normal form. Its parts must be in theirs.
+pub fn make(arena: &mut Arena, term: Term) -> TermId {
+    match term {
+        Term::Sequence { operator, operands } => sequence(arena, operator, operands),
+        Term::Binary { operator, left, right } => binary(arena, operator, left, right),
+        Term::Unary { operator: NOT, operand } => negation(arena, operand),
+        other => arena.add_term(other),
+    }
+}
+
+/// `and`, `or`, and integer sums and products.
+fn sequence(arena: &mut Arena, operator: &'static str, operands: Vec<TermId>) -> TermId {
+    let logical = operator == AND || operator == OR;
+    let rule = if logical { Rule::Conjuncts } else { Rule::Associate };
+    if !rule.is_on() {
+        return arena.add_term(Term::Sequence { operator, operands });
+    }
+    let mut flat = Vec::with_capacity(operands.len());
+    for operand in operands {
+        match arena.term(operand) {
+            Term::Sequence { operator: inner, operands } if *inner == operator => flat.extend(operands.iter().copied()),
+            _ => flat.push(operand),
+        }
+    }
+    if logical {
+        let neutral = truth(arena, operator == AND);
+        let strange = truth(arena, operator == OR);
+        flat.retain(|operand| *operand != neutral);
+        if flat.is_empty() {
+            return neutral;
+        }
+        // `false and null` is false, `true or null` true.
+        if flat.contains(&strange) {
+            return strange;
+        }
+    }
+    flat.sort_by_key(|operand| arena.term_digest(*operand));
+    if logical || plant::overreaches(Rule::Associate) {
+        flat.dedup();
+    }
+    if logical && plant::overreaches(Rule::Conjuncts) {
+        flat.truncate(2);
+    }
+    match flat.as_slice() {
+        [one] => *one,
+        _ => arena.add_term(Term::Sequence { operator, operands: flat }),
+    }
+}
+
+fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId) -> TermId {
+    if !Rule::Mirror.is_on() && !operator.starts_with("either ") {
+        return arena.add_term(Term::Binary { operator, left, right });
+    }
+    let swapped = arena.term_digest(right) < arena.term_digest(left);
+    let (operator, left, right) = match operator {
+        GREATER => (LESS, right, left),
+        GREATER_EQUAL => (LESS_EQUAL, right, left),
+        EQUAL | NOT_EQUAL | DISTINCT | NOT_DISTINCT if swapped => (operator, right, left),
+        commuting if swapped && commuting.starts_with("either ") => (operator, right, left),
+        LESS if swapped && plant::overreaches(Rule::Mirror) => (operator, right, left),
+        _ => (operator, left, right),
+    };
+    arena.add_term(Term::Binary { operator, left, right })
+}
+
+fn negation(arena: &mut Arena, operand: TermId) -> TermId {
+    let plain = |arena: &mut Arena| arena.add_term(Term::Unary { operator: NOT, operand });
+    if !Rule::Negation.is_on() {
+        return plain(arena);
+    }
+    match arena.term(operand).clone() {
+        Term::Unary { operator: NOT, operand } => operand,
+        Term::Binary { operator, left, right } => {
+            let opposite = match operator {
+                EQUAL => NOT_EQUAL,
+                NOT_EQUAL => EQUAL,
+                LESS if plant::overreaches(Rule::Negation) => GREATER,
+                LESS => GREATER_EQUAL,
+                LESS_EQUAL => GREATER,
+                GREATER => LESS_EQUAL,
+                GREATER_EQUAL => LESS,
+                DISTINCT => NOT_DISTINCT,
+                NOT_DISTINCT => DISTINCT,
+                _ => return plain(arena),
+            };
+            binary(arena, opposite, left, right)
+        }
+        Term::Sequence { operator, operands } if operator == AND || operator == OR => {
+            let opposite = if operator == AND { OR } else { AND };
+            let operands = operands.into_iter().map(|operand| negation(arena, operand)).collect();
+            sequence(arena, opposite, operands)
+        }
+        Term::Literal { data_type: DataType::Boolean, value, .. } => match value.as_slice() {
+            [0] => truth(arena, true),
+            [1] => truth(arena, false),
+            _ => plain(arena),
+        },
+        _ => plain(arena),
+    }
+}
+
+/// `x = any of the values`, or `x <> all` of them.
+pub fn in_list(arena: &mut Arena, value: TermId, list: Vec<TermId>, negated: bool) -> TermId {
+    if !Rule::InLists.is_on() {
+        let list = arena.add_term(Term::Call { function: "in list".to_owned(), arguments: list });
+        let within = arena.add_term(Term::Binary { operator: "in", left: value, right: list });
+        return if negated { negation(arena, within) } else { within };
+    }
+    let list = if plant::overreaches(Rule::InLists) { list.into_iter().take(1).collect() } else { list };
+    let equal = list.into_iter().map(|item| binary(arena, EQUAL, value, item)).collect();
+    let any = sequence(arena, OR, equal);
+    if negated { negation(arena, any) } else { any }
+}
+
+pub fn between(arena: &mut Arena, value: TermId, low: TermId, high: TermId, negated: bool) -> TermId {
+    if !Rule::Between.is_on() {
+        let bounds = arena.add_term(Term::Call { function: "bounds".to_owned(), arguments: vec![low, high] });
+        let within = arena.add_term(Term::Binary { operator: "between", left: value, right: bounds });
+        return if negated { negation(arena, within) } else { within };
+    }
+    let upper = if plant::overreaches(Rule::Between) { LESS } else { LESS_EQUAL };
+    let low = binary(arena, GREATER_EQUAL, value, low);
+    let high = binary(arena, upper, value, high);
+    let both = sequence(arena, AND, vec![low, high]);
+    if negated { negation(arena, both) } else { both }
+}
+
+/// An operator on numbers of one type, given the type of its result.
+pub fn arithmetic(
+    arena: &mut Arena,
+    operator: &'static str,
+    left: TermId,
+    right: TermId,
+    result: &DataType,
+) -> TermId {
+    let decimal = matches!(
+        result,
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
+    );
+    let float = matches!(result, DataType::Float16 | DataType::Float32 | DataType::Float64);
+    let associative = matches!(operator, "+" | "*");
+    let commutative = associative || matches!(operator, "&" | "|" | "#");
+    if result.is_integer() && associative && Rule::Associate.is_on() {
+        return sequence(arena, operator, vec![left, right]);
+    }
+    let reaches = plant::overreaches(Rule::Commute) && (operator == "-" || float);
+    let commutes = commutative && (result.is_integer() || decimal) && Rule::Commute.is_on();
+    let operator = if commutes || reaches { either(operator) } else { operator };
+    binary(arena, operator, left, right)
+}
+
+/// The name of an operator whose two operands may change places.
+fn either(operator: &'static str) -> &'static str {
+    match operator {
+        "+" => "either +",
+        "*" => "either *",
+        "&" => "either &",
+        "|" => "either |",
+        "#" => "either #",
+        "-" => "either -",
+        other => other,
+    }
+}
+
+/// The literal `true` or `false`.
+pub fn truth(arena: &mut Arena, value: bool) -> TermId {
+    arena.add_term(Term::Literal {
+        data_type: DataType::Boolean,
+        value: vec![u8::from(value)],
+        text: value.to_string(),
+    })
+}
+
+/// The conditions that must all hold.
+pub fn conjuncts(arena: &mut Arena, condition: TermId) -> Vec<TermId> {
+    match arena.term(condition).clone() {
+        Term::Sequence { operator, operands } if operator == AND => operands,
+        _ if condition == truth(arena, true) => Vec::new(),
+        _ => vec![condition],
+    }
+}
