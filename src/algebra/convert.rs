@@ -223,10 +223,7 @@ impl<'a> Converter<'a> {
         let data_type = crate::sql::DataType::Null;
         let parameter = self.arena.add_term(Term::Parameter { index: parameters.len(), data_type });
         parameters.push(value);
-        conditions.push(make(
-            self.arena,
-            Term::Binary { operator: rules::EQUAL, left: columns[0], right: parameter },
-        ));
+        conditions.push(make(self.arena, Term::Binary { operator: rules::EQUAL, left: columns[0], right: parameter }));
         let space = Space::Select { leaves, conditions };
         let body = Relation { space, columns: Vec::new() }.finish(self.arena);
         let (row, _, parameters) = rewrite::close(self.arena, body.row, None, parameters);
@@ -393,8 +390,11 @@ impl<'a> Converter<'a> {
             Row::LeftJoin { left: kept.row, right: other.row, on }
         };
         let row = self.arena.add_row(row);
-        let columns =
-            if mirrored { second.into_iter().chain(first).collect() } else { first.into_iter().chain(second).collect() };
+        let columns = if mirrored {
+            second.into_iter().chain(first).collect()
+        } else {
+            first.into_iter().chain(second).collect()
+        };
         Ok((row, columns))
     }
 
@@ -445,9 +445,10 @@ impl<'a> Converter<'a> {
         let mut on: Vec<(TermId, TermId)> = pairs.iter().map(|(outer, _)| *outer).zip(inner).collect();
         on.sort_by_key(|(outer, inner)| (self.arena.term_digest(*inner), self.arena.term_digest(*outer)));
         on.dedup();
-        let found = looked_up.columns.iter().map(|of| {
-            make(self.arena, Term::Lookup { row: looked_up.row, on: on.clone(), of: *of })
-        });
+        let found = looked_up
+            .columns
+            .iter()
+            .map(|of| make(self.arena, Term::Lookup { row: looked_up.row, on: on.clone(), of: *of }));
         let found: Vec<TermId> = found.collect();
         let columns =
             if mirrored { found.into_iter().chain(kept).collect() } else { kept.into_iter().chain(found).collect() };
@@ -617,8 +618,7 @@ impl<'a> Converter<'a> {
     ) -> Result<Relation> {
         let terms = order.iter().map(|sort| sort.term).collect();
         let (input, terms) = relation.finish_with(self.arena, terms);
-        let order: Vec<SortTerm> =
-            order.iter().zip(terms).map(|(sort, term)| SortTerm { term, ..*sort }).collect();
+        let order: Vec<SortTerm> = order.iter().zip(terms).map(|(sort, term)| SortTerm { term, ..*sort }).collect();
         let unique = facts::unique(self.arena, self.facts, input.row);
         if order.is_empty() && !unique.iter().any(Vec::is_empty) {
             return unmodelled("`limit` without an order");
@@ -690,8 +690,9 @@ impl<'a> Converter<'a> {
         self.recursions.pop();
         let step = step?.relation.finish(self.arena);
         let fields = recursive.static_term.schema().fields().iter().enumerate();
-        let columns = fields
-            .map(|(index, field)| self.arena.add_term(Term::Slot { index, data_type: storage_type(field.data_type()) }));
+        let columns = fields.map(|(index, field)| {
+            self.arena.add_term(Term::Slot { index, data_type: storage_type(field.data_type()) })
+        });
         let columns = columns.collect();
         let row = self.arena.add_row(Row::Recursive {
             start: start.row,

@@ -343,14 +343,7 @@ impl Converter<'_> {
         Ok(make(self.arena, Term::Case { branches, otherwise }))
     }
 
-    fn cast(
-        &mut self,
-        from: &Expr,
-        value: TermId,
-        to: &DataType,
-        safe: bool,
-        schema: &DFSchema,
-    ) -> Result<TermId> {
+    fn cast(&mut self, from: &Expr, value: TermId, to: &DataType, safe: bool, schema: &DFSchema) -> Result<TermId> {
         let to = storage_type(to);
         let from = from.get_type(schema).map_err(|e| Unmodelled(e.to_string()))?;
         let same = storage_type(&from) == to || super::plant::overreaches(Rule::Casts);

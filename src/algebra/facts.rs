@@ -56,11 +56,9 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
                 for before in &found {
                     for key in keys.iter().take(MAX_KEYS) {
                         let mut both = before.clone();
-                        both.extend(
-                            key.iter().map(|term| {
-                                super::rewrite::lift(arena, *term, number, &mut std::collections::HashMap::new())
-                            }),
-                        );
+                        both.extend(key.iter().map(|term| {
+                            super::rewrite::lift(arena, *term, number, &mut std::collections::HashMap::new())
+                        }));
                         next.push(both);
                     }
                 }

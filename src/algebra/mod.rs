@@ -214,19 +214,12 @@ fn whole(
     }
     let row = arena.add_row(Row::Opaque { text, inputs });
     let slots = slice.columns.iter().enumerate();
-    let slots =
-        slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
+    let slots = slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
     let columns = slots.collect();
     Finished { row, columns }
 }
 
-fn meaning(
-    arena: &mut Arena,
-    facts: &Facts,
-    slice: &Slice,
-    finished: &Finished,
-    opaque: Option<String>,
-) -> Meaning {
+fn meaning(arena: &mut Arena, facts: &Facts, slice: &Slice, finished: &Finished, opaque: Option<String>) -> Meaning {
     let unique = facts::unique(arena, facts, finished.row);
     let position = |term: &TermId| finished.columns.iter().position(|column| column == term);
     let unique = unique.iter().filter_map(|key| key.iter().map(position).collect()).collect();

@@ -58,9 +58,16 @@ pub enum Row {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Term {
     /// A column of a scan.
-    Input { relation: RelationName, column: String, data_type: DataType },
+    Input {
+        relation: RelationName,
+        column: String,
+        data_type: DataType,
+    },
     /// A term of one leaf of a select or join.
-    Leaf { leaf: usize, of: TermId },
+    Leaf {
+        leaf: usize,
+        of: TermId,
+    },
     /// The value of a grouping key, which is a term of the group's input.
     Key(TermId),
     /// Which grouping set a row belongs to.
@@ -70,34 +77,95 @@ pub enum Term {
     /// One term for each leg of a union.
     Branch(Vec<TermId>),
     /// Output `nth` of an unnested list or struct.
-    Element { of: TermId, nth: usize },
+    Element {
+        of: TermId,
+        nth: usize,
+    },
     /// Column `index` of a recursive query, of its work table, or of a table function.
-    Slot { index: usize, data_type: DataType },
+    Slot {
+        index: usize,
+        data_type: DataType,
+    },
     /// A window function over the rows of the row space that the term belongs to.
     Window(Box<Window>),
     /// A term of another row space, of which each row here holds one: the leaves given are its leaves.
-    Over { row: RowId, term: TermId, leaves: Vec<usize> },
+    Over {
+        row: RowId,
+        term: TermId,
+        leaves: Vec<usize>,
+    },
     /// What a subquery gets from outside.
-    Parameter { index: usize, data_type: DataType },
-    Literal { data_type: DataType, value: Vec<u8>, text: String },
-    Binary { operator: &'static str, left: TermId, right: TermId },
+    Parameter {
+        index: usize,
+        data_type: DataType,
+    },
+    Literal {
+        data_type: DataType,
+        value: Vec<u8>,
+        text: String,
+    },
+    Binary {
+        operator: &'static str,
+        left: TermId,
+        right: TermId,
+    },
     /// An operator whose operands have no order: sorted by digest.
-    Sequence { operator: &'static str, operands: Vec<TermId> },
-    Unary { operator: &'static str, operand: TermId },
-    Like { case_insensitive: bool, regex: bool, escape: Option<char>, value: TermId, pattern: TermId },
-    Case { branches: Vec<(TermId, TermId)>, otherwise: Option<TermId> },
+    Sequence {
+        operator: &'static str,
+        operands: Vec<TermId>,
+    },
+    Unary {
+        operator: &'static str,
+        operand: TermId,
+    },
+    Like {
+        case_insensitive: bool,
+        regex: bool,
+        escape: Option<char>,
+        value: TermId,
+        pattern: TermId,
+    },
+    Case {
+        branches: Vec<(TermId, TermId)>,
+        otherwise: Option<TermId>,
+    },
     /// `safe`: null instead of an error.
-    Cast { to: DataType, safe: bool, value: TermId },
-    Call { function: String, arguments: Vec<TermId> },
+    Cast {
+        to: DataType,
+        safe: bool,
+        value: TermId,
+    },
+    Call {
+        function: String,
+        arguments: Vec<TermId>,
+    },
     /// Whether a subquery has rows. `parameters` are terms of the row space around it.
-    Exists { row: RowId, parameters: Vec<TermId> },
+    Exists {
+        row: RowId,
+        parameters: Vec<TermId>,
+    },
     /// `value = any (subquery)`, with nulls as SQL has them. `operator` is the comparison; `all` for `all`.
-    Quantified { operator: &'static str, all: bool, value: TermId, row: RowId, of: TermId, parameters: Vec<TermId> },
+    Quantified {
+        operator: &'static str,
+        all: bool,
+        value: TermId,
+        row: RowId,
+        of: TermId,
+        parameters: Vec<TermId>,
+    },
     /// The only value of a subquery; null without rows, an error with several.
-    Scalar { row: RowId, of: TermId, parameters: Vec<TermId> },
+    Scalar {
+        row: RowId,
+        of: TermId,
+        parameters: Vec<TermId>,
+    },
     /// The value `of` the row that has the given values, of which there is at most one; null without. Pairs of an outer
     /// term and one of `row`.
-    Lookup { row: RowId, on: Vec<(TermId, TermId)>, of: TermId },
+    Lookup {
+        row: RowId,
+        on: Vec<(TermId, TermId)>,
+        of: TermId,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -86,11 +86,7 @@ impl Printer<'_> {
             }
             Row::Recursive { start, first, step, next, distinct } => {
                 let kind = if *distinct { "distinct " } else { "" };
-                line(format!(
-                    "{kind}fixpoint from ({}) by ({})",
-                    self.terms(first, ", "),
-                    self.terms(next, ", ")
-                ));
+                line(format!("{kind}fixpoint from ({}) by ({})", self.terms(first, ", "), self.terms(next, ", ")));
                 vec![*start, *step]
             }
             Row::Work { level } => {
@@ -126,7 +122,8 @@ impl Printer<'_> {
 
     fn aggregate(&self, call: &Aggregate) -> String {
         let distinct = if call.distinct { "distinct " } else { "" };
-        let order = if call.order.is_empty() { String::new() } else { format!(" order by {}", self.order(&call.order)) };
+        let order =
+            if call.order.is_empty() { String::new() } else { format!(" order by {}", self.order(&call.order)) };
         let filter = call.filter.map(|filter| format!(" where {}", self.term(filter))).unwrap_or_default();
         format!("{}({distinct}{}{order}){filter}", call.function, self.terms(&call.arguments, ", "))
     }
@@ -185,9 +182,8 @@ impl Printer<'_> {
                 format!("({} {word} {})", self.term(*value), self.term(*pattern))
             }
             Term::Case { branches, otherwise } => {
-                let branch = |(when, then): &(TermId, TermId)| {
-                    format!(" when {} then {}", self.term(*when), self.term(*then))
-                };
+                let branch =
+                    |(when, then): &(TermId, TermId)| format!(" when {} then {}", self.term(*when), self.term(*then));
                 let branches: String = branches.iter().map(branch).collect();
                 let otherwise = otherwise.map(|term| format!(" else {}", self.term(term))).unwrap_or_default();
                 format!("case{branches}{otherwise} end")

@@ -216,13 +216,7 @@ pub fn between(arena: &mut Arena, value: TermId, low: TermId, high: TermId, nega
 }
 
 /// An operator on numbers of one type, given the type of its result.
-pub fn arithmetic(
-    arena: &mut Arena,
-    operator: &'static str,
-    left: TermId,
-    right: TermId,
-    result: &DataType,
-) -> TermId {
+pub fn arithmetic(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId, result: &DataType) -> TermId {
     let decimal = matches!(
         result,
         DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)

@@ -13,7 +13,10 @@ const MAX_LEAVES: usize = 32;
 #[derive(Clone, Debug)]
 pub enum Space {
     /// Leaves in the order in which they came.
-    Select { leaves: Vec<RowId>, conditions: Vec<TermId> },
+    Select {
+        leaves: Vec<RowId>,
+        conditions: Vec<TermId>,
+    },
     Row(RowId),
 }
 
@@ -107,10 +110,8 @@ impl Relation {
         let stuck = plant::overreaches(Rule::JoinOrder);
         let number = |leaf: usize| if stuck { leaf } else { position[leaf] };
         let mut done = HashMap::new();
-        let mut conditions: Vec<TermId> = conditions
-            .into_iter()
-            .map(|condition| rewrite::renumber(arena, condition, &number, &mut done))
-            .collect();
+        let mut conditions: Vec<TermId> =
+            conditions.into_iter().map(|condition| rewrite::renumber(arena, condition, &number, &mut done)).collect();
         if Rule::Conjuncts.is_on() {
             conditions.sort_by_key(|condition| arena.term_digest(*condition));
             conditions.dedup();

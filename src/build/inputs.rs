@@ -3,7 +3,7 @@
 use super::BuildError;
 use crate::exec::{FileSet, Tables, files_table};
 use crate::incremental::InputContent;
-use crate::manifest::InputRecord;
+use crate::manifest::{Digests, InputRecord};
 use crate::name::RelationName;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub struct Input {
     pub files: FileSet,
     /// Read at its last good version because a newer one failed.
     pub stale: bool,
+    /// Itself or something that it was built from isn't what the sources as they are would give.
+    pub behind: bool,
     /// Raw files that are read in place, to be looked at once more before they are.
     pub raw: Vec<crate::manifest::RawFile>,
 }
@@ -46,6 +48,11 @@ impl Inputs {
         names.iter().filter_map(|name| Some((name.clone(), self.known.get(name)?.content.clone()))).collect()
     }
 
+    /// What a relation's rows hold.
+    pub fn digests(&self, name: &RelationName) -> Option<Digests> {
+        self.known.get(name).map(|input| input.content.digests.clone())
+    }
+
     pub fn records(&self, names: &[RelationName]) -> Vec<InputRecord> {
         names.iter().filter_map(|name| Some(self.known.get(name)?.record.clone())).collect()
     }
@@ -53,6 +60,11 @@ impl Inputs {
     pub fn stale_records(&self, names: &[RelationName]) -> Vec<InputRecord> {
         let stale = names.iter().filter_map(|name| self.known.get(name)).filter(|input| input.stale);
         stale.map(|input| input.record.clone()).collect()
+    }
+
+    /// Whether any of these isn't what the sources as they are would give.
+    pub fn behind(&self, names: &[RelationName]) -> bool {
+        names.iter().any(|name| self.known.get(name).is_none_or(|input| input.behind))
     }
 
     pub fn rows(&self, names: &[RelationName]) -> u64 {

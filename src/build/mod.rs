@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   schedule: a slice starts when what it reads is done; independent ones run side by side
-//!   one slice:  inputs pinned ─▶ key ─▶ same as head? ──────────▶ reused / cut off
+//!   one slice:  inputs pinned ─▶ keys ─▶ those of the head? ─────▶ reused / cut off
 //!                                       built before? ─ verify ─▶ relabelled
 //!                                       else run ─▶ write + hash ─▶ verify ─▶ record build ─▶ commit
 //! ```
@@ -19,6 +19,6 @@ mod verify;
 
 pub use error::BuildError;
 pub use inputs::{Input, Inputs};
-pub use run::{run_to_batches, under_schema};
+pub use run::{run_to_batches, to_schema, under_schema};
 pub use schedule::{Build, Outcome, Progress, Quiet, Report, SliceReport, execute};
-pub use verify::verify_checks;
+pub use verify::{null_violation, verify_checks};

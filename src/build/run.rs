@@ -88,7 +88,7 @@ pub fn under_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBat
 }
 
 /// Casts a batch's columns, by position, to the types of a schema.
-fn to_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
+pub fn to_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BuildError> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let cast = |(array, field): (&ArrayRef, &Arc<datafusion::arrow::datatypes::Field>)| {
         if array.data_type() == field.data_type() {

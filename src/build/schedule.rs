@@ -2,10 +2,11 @@
 
 use super::slice::{Done, SliceBuild};
 use super::{BuildError, Input, Inputs};
+use crate::algebra::Meanings;
 use crate::diagnostic::Diagnostic;
 use crate::exec::{Runtime, build_files};
 use crate::freeze::Stamp;
-use crate::incremental::{Action, Blocked, InputContent, StoreState};
+use crate::incremental::{Action, Blocked, InputContent, StoreState, shows};
 use crate::manifest::{BuildRecord, CommitKind, CommitRecord, FORMAT, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{BuildPlan, SlicePlan};
@@ -89,6 +90,7 @@ impl Progress for Quiet {
 pub struct Build {
     pub model: Arc<SemanticModel>,
     pub plan: BuildPlan,
+    pub meanings: Arc<Meanings>,
     pub state: StoreState,
     pub store: Store,
     pub runtime: Runtime,
@@ -113,7 +115,7 @@ pub async fn execute(build: Build) -> Report {
     // Slices outside the plan are read as they are.
     for (name, head) in &build.heads {
         if !planned.contains(name) {
-            add_head(&build, name, &head.record, false, &mut inputs);
+            add_head(&build, name, &head.record, Standing::Behind, &mut inputs);
         }
     }
     let mut waiting: Vec<&SlicePlan> = order.clone();
@@ -133,7 +135,7 @@ pub async fn execute(build: Build) -> Report {
             let head = build.heads.get(slice.name()).filter(|head| head.record.stale_inputs.is_empty());
             if untouched && let Some(head) = head {
                 // The plan found it fresh and nothing before it changed: there is nothing to start.
-                add_head(&build, slice.name(), &head.record, false, &mut inputs);
+                add_head(&build, slice.name(), &head.record, Standing::of(&build.model, slice, &inputs), &mut inputs);
                 let report = reused(slice, head);
                 build.progress.finished(&report);
                 reports.insert(slice.name().clone(), report);
@@ -166,7 +168,8 @@ pub async fn execute(build: Build) -> Report {
                 inputs.missing.insert(name.clone(), format!("{why} and has no version to fall back on"));
                 if let Some(head) = build.heads.get(&name) {
                     let stale = matches!(report.outcome, Outcome::Failed | Outcome::Skipped | Outcome::Held);
-                    add_head(&build, &name, &head.record, stale, &mut inputs);
+                    let standing = if stale { Standing::Stale } else { Standing::Behind };
+                    add_head(&build, &name, &head.record, standing, &mut inputs);
                 }
             }
         }
@@ -256,9 +259,11 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
     }
 }
 
-fn slice_build<'a>(build: &'a Build, plan: &SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
+fn slice_build<'a>(build: &'a Build, plan: &'a SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
     SliceBuild {
         model: &build.model,
+        meanings: &build.meanings,
+        planned: plan.change.serve.as_ref(),
         slice,
         store: &build.store,
         runtime: &build.runtime,
@@ -318,6 +323,7 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         id: crate::store::new_id(),
         kind: CommitKind::Drop,
         build: None,
+        columns: Vec::new(),
         inputs: Vec::new(),
         stale_inputs: Vec::new(),
         rows: 0,
@@ -336,36 +342,42 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
 }
 
 fn add_done(build: &Build, name: &RelationName, done: &Done, inputs: &mut Inputs) {
-    if let Some(slice) = build.model.slices.get(name) {
-        insert(name, slice, &done.commit.record, &done.build, false, inputs);
+    if build.model.slices.contains_key(name) {
+        let standing = if done.behind { Standing::Behind } else { Standing::Current };
+        insert(name, &done.commit.record, &done.build, standing, inputs);
+    }
+}
+
+/// How an input stands to what the sources as they are would give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    Current,
+    /// It was built from something that is behind.
+    Behind,
+    /// Its own newer version failed or is held.
+    Stale,
+}
+
+impl Standing {
+    /// Of a slice that the plan found fresh: by its query over sources alone, it is current whatever its inputs are.
+    fn of(model: &SemanticModel, plan: &SlicePlan, inputs: &Inputs) -> Standing {
+        let Some(slice) = model.slices.get(plan.name()) else { return Standing::Behind };
+        if inputs.behind(&model.stored_inputs(&slice.reads)) { Standing::Behind } else { Standing::Current }
     }
 }
 
 /// Lets readers read a head's build, unless its columns aren't those that readers were planned with.
-fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, stale: bool, inputs: &mut Inputs) {
+fn add_head(build: &Build, name: &RelationName, head: &CommitRecord, standing: Standing, inputs: &mut Inputs) {
     let (Some(slice), Some(record)) = (build.model.slices.get(name), build.state.head_builds.get(name)) else { return };
-    let same = record.columns.len() == slice.columns.len()
-        && record.columns.iter().zip(&slice.columns).all(|(record, column)| {
-            record.name == column.name
-                && record.data_type == column.data_type.to_string()
-                && record.nullable == column.nullable
-        });
-    if same && head.build.is_some() {
-        insert(name, slice, head, record, stale, inputs);
-    } else if stale {
+    if shows(&head.columns, &slice.columns) && head.build.is_some() {
+        insert(name, head, record, standing, inputs);
+    } else if standing == Standing::Stale {
         inputs.missing.insert(name.clone(), "has no new version, and its last good one has other columns".to_owned());
     }
 }
 
-fn insert(
-    name: &RelationName,
-    slice: &Slice,
-    commit: &CommitRecord,
-    record: &BuildRecord,
-    stale: bool,
-    inputs: &mut Inputs,
-) {
-    let Ok(files) = build_files(record) else { return };
+fn insert(name: &RelationName, commit: &CommitRecord, record: &BuildRecord, standing: Standing, inputs: &mut Inputs) {
+    let Ok(files) = build_files(record, &commit.columns) else { return };
     let input = Input {
         record: InputRecord {
             name: name.to_string(),
@@ -373,9 +385,10 @@ fn insert(
             version: commit.version,
             content: commit.content.clone(),
         },
-        content: InputContent::of_commit(commit, &slice.columns),
+        content: InputContent::of_build(record, &commit.columns),
         files,
-        stale,
+        stale: standing == Standing::Stale,
+        behind: standing != Standing::Current,
         raw: Vec::new(),
     };
     inputs.known.insert(name.clone(), input);

@@ -3,15 +3,17 @@
 use super::run::{Running, under_schema};
 use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
+use crate::algebra::{Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
-use crate::incremental::{preimage_of, verified_digest};
+use crate::incremental::{Served, fit_any, key_record, preimage, verified_digest};
 use crate::manifest::{
-    BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, KeyPreimage, PartitionBuild,
-    partitions_digest,
+    BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, InputRecord, KeyPreimage, Keys,
+    LabelRecord, PartitionBuild, partitions_digest,
 };
-use crate::semantic::{SemanticModel, Slice, schema_of};
+use crate::name::RelationName;
+use crate::semantic::{Column, SemanticModel, Slice, schema_of};
 use crate::store::{Numbered, Store};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,10 @@ use tokio_util::sync::CancellationToken;
 /// What building one slice needs besides its inputs.
 pub struct SliceBuild<'a> {
     pub model: &'a SemanticModel,
+    pub meanings: &'a Meanings,
     pub slice: &'a Slice,
+    /// The build that the plan found to be right.
+    pub planned: Option<&'a Served>,
     pub store: &'a Store,
     pub runtime: &'a Runtime,
     pub stamp: &'a Stamp,
@@ -38,12 +43,13 @@ pub struct Done {
     pub build: BuildRecord,
     /// Bytes that were written.
     pub written: u64,
+    /// It isn't what the sources as they are would give, because something that it reads isn't.
+    pub behind: bool,
 }
 
 impl SliceBuild<'_> {
     pub async fn run(self, inputs: &Inputs) -> Result<Done, BuildError> {
         let names = self.model.stored_inputs(&self.slice.reads);
-        let tables = inputs.tables(&names)?;
         let check_names: Vec<_> = self
             .slice
             .checks
@@ -52,34 +58,23 @@ impl SliceBuild<'_> {
             .filter(|input| input != &self.slice.name)
             .collect();
         inputs.tables(&check_names)?;
-        let preimage = preimage_of(self.model, self.slice, &inputs.contents(&names));
         let verified = verified_digest(self.model, self.slice, &inputs.contents(&check_names));
-        let key = preimage.key();
-        let served = self.head.as_ref().filter(|head| head.record.build.is_some()).cloned();
-        if let (Some(head), Some(build)) = (&served, &self.head_build) {
-            let same_key = head.record.build.as_ref().is_some_and(|build| build.key == key);
-            let same_staleness = head.record.stale_inputs == inputs.stale_records(&names);
-            if same_key && head.record.verified == verified && same_staleness {
-                let outcome = if self.was_maybe { Outcome::CutOff } else { Outcome::Reused };
-                return Ok(Done { outcome, commit: head.clone(), build: build.clone(), written: 0 });
-            }
+        let keys = self.preimages(&names, inputs);
+        let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
+        if let Some(planned) = self.planned {
+            // The plan knows what is right, and what has become of the inputs since doesn't change that.
+            return self.serve(planned.clone(), &wanted, inputs, &names, verified).await;
         }
-        if let Some((reference, build)) = self.store.find_build(&self.slice.name, &key).await? {
-            let files = build_files(&build).map_err(BuildError::Internal)?;
-            let proved = served.as_ref().is_some_and(|head| {
-                head.record.verified == verified && head.record.build.as_ref().is_some_and(|build| build.key == key)
-            });
-            if !proved {
-                self.check_types(&files)?;
-                self.check_nulls_of(&files).await?;
-                verify::verify(self.model, self.slice, &files, inputs, self.runtime).await?;
-            }
-            let commit = self.commit(CommitKind::Relabel, reference, &build, inputs, &names, verified).await?;
-            return Ok(Done { outcome: Outcome::Relabelled, commit, build, written: 0 });
+        let tables = inputs.tables(&names)?;
+        if let Some(found) = self.find(&keys, &wanted).await? {
+            return self.serve(found, &wanted, inputs, &names, verified).await;
         }
+        let Some((_, preimage)) = keys.into_iter().next_back() else {
+            return Err(BuildError::Internal(format!("`{}` has no meaning", self.slice.name)));
+        };
         let id = crate::store::new_id();
         let staged = tokio::select! {
-            staged = self.stage(&id, &key, preimage, inputs, &names, &tables) => staged,
+            staged = self.stage(&id, preimage, wanted, inputs, &names, &tables) => staged,
             () = self.cancelled.cancelled() => Err(BuildError::Interrupted),
         };
         let staged = match staged {
@@ -90,19 +85,99 @@ impl SliceBuild<'_> {
             }
         };
         let reference = self.store.record_build(&self.slice.name, &staged).await?;
-        let commit = self.commit(CommitKind::Publish, reference, &staged, inputs, &names, verified).await?;
+        let labels = own_labels(self.slice);
+        let stale = inputs.stale_records(&names);
+        let commit = self
+            .commit(CommitKind::Publish, reference, &staged, labels, (inputs.records(&names), stale), verified)
+            .await?;
         let written = staged.bytes;
-        Ok(Done { outcome: Outcome::Built, commit, build: staged, written })
+        Ok(Done { outcome: Outcome::Built, commit, build: staged, written, behind: inputs.behind(&names) })
+    }
+
+    /// What the slice's keys are made of: over sources, unless an input isn't what they would give, then over inputs.
+    fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
+        let content = |name: &RelationName| inputs.digests(name);
+        let sources = self.meanings.sources.get(&self.slice.name).filter(|_| !inputs.behind(names));
+        let meanings = [(true, sources), (false, self.meanings.inputs.get(&self.slice.name))];
+        let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
+            Some((over_sources, preimage(self.slice, meaning?, &content)?))
+        };
+        meanings.into_iter().filter_map(preimage).collect()
+    }
+
+    /// A build that has any of the keys: the published one, else any that the store has.
+    async fn find(&self, keys: &[(bool, KeyPreimage)], wanted: &[Keys]) -> Result<Option<Served>, BuildError> {
+        let over = |keys_of: &Keys| {
+            keys.iter().zip(wanted).any(|((over_sources, _), keys)| *over_sources && keys.row == keys_of.row)
+        };
+        let reference = self.head.as_ref().and_then(|head| head.record.build.clone());
+        if let (Some(reference), Some(record)) = (reference, &self.head_build) {
+            for wanted in wanted {
+                let one = std::slice::from_ref(wanted);
+                if let Some(labels) = fit_any(self.slice, one, &record.keys, &record.sort_by) {
+                    let over_sources = over(wanted);
+                    return Ok(Some(Served { over_sources, reference, record: record.clone(), labels }));
+                }
+            }
+        }
+        for wanted in wanted {
+            for (found, reference, record) in self.store.find_builds(&wanted.row).await? {
+                let one = std::slice::from_ref(wanted);
+                if let Some(labels) = fit_any(self.slice, one, [&found.keys], &found.sort_by) {
+                    return Ok(Some(Served { over_sources: over(wanted), reference, record, labels }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Publishes a build that is there, or finds that it is published already.
+    async fn serve(
+        &self,
+        served: Served,
+        wanted: &[Keys],
+        inputs: &Inputs,
+        names: &[RelationName],
+        verified: String,
+    ) -> Result<Done, BuildError> {
+        let Served { over_sources, reference, record, labels } = served;
+        let behind = !over_sources && inputs.behind(names);
+        // The same build is found again by what it is made of now, without looking at what it was made of.
+        for wanted in wanted
+            .iter()
+            .filter(|wanted| fit_any(self.slice, &[(*wanted).clone()], &record.keys, &record.sort_by).is_none())
+        {
+            self.store.record_key(&key_record(wanted, &labels, &record)).await?;
+        }
+        let stale = if over_sources { Vec::new() } else { inputs.stale_records(names) };
+        let head = self.head.as_ref().filter(|head| {
+            head.record.build.as_ref().is_some_and(|build| build.id == reference.id) && head.record.columns == labels
+        });
+        let proved = head.is_some_and(|head| head.record.verified == verified);
+        if let Some(head) = head.filter(|head| proved && head.record.stale_inputs == stale) {
+            let outcome = if self.was_maybe { Outcome::CutOff } else { Outcome::Reused };
+            return Ok(Done { outcome, commit: head.clone(), build: record, written: 0, behind });
+        }
+        if !proved {
+            let files = build_files(&record, &labels).map_err(BuildError::Internal)?;
+            self.check_types(&files)?;
+            self.check_nulls_of(&files).await?;
+            verify::verify(self.model, self.slice, &files, inputs, self.runtime).await?;
+        }
+        let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
+        let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
+        let commit = self.commit(CommitKind::Relabel, reference, &record, labels, (read, stale), verified).await?;
+        Ok(Done { outcome: Outcome::Relabelled, commit, build: record, written: 0, behind })
     }
 
     /// Runs, writes and verifies; nothing is visible yet.
     async fn stage(
         &self,
         id: &str,
-        key: &str,
         preimage: KeyPreimage,
+        keys: Vec<Keys>,
         inputs: &Inputs,
-        names: &[crate::name::RelationName],
+        names: &[RelationName],
         tables: &crate::exec::Tables,
     ) -> Result<BuildRecord, BuildError> {
         let started = Instant::now();
@@ -120,8 +195,9 @@ impl SliceBuild<'_> {
             format: FORMAT,
             slice: self.slice.name.to_string(),
             id: id.to_owned(),
-            key: key.to_owned(),
             preimage,
+            keys,
+            sort_by: self.slice.sort_by.clone(),
             inputs: inputs.records(names),
             columns: column_records(&self.slice.columns),
             partition_by: self.slice.partition_by.clone(),
@@ -135,7 +211,7 @@ impl SliceBuild<'_> {
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             pie: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let files = build_files(&record).map_err(BuildError::Internal)?;
+        let files = build_files(&record, &own_labels(self.slice)).map_err(BuildError::Internal)?;
         verify::verify(self.model, self.slice, &files, inputs, self.runtime).await?;
         Ok(record)
     }
@@ -214,8 +290,8 @@ impl SliceBuild<'_> {
         kind: CommitKind,
         build: BuildReference,
         record: &BuildRecord,
-        inputs: &Inputs,
-        names: &[crate::name::RelationName],
+        columns: Vec<LabelRecord>,
+        (inputs, stale_inputs): (Vec<InputRecord>, Vec<InputRecord>),
         verified: String,
     ) -> Result<Numbered<CommitRecord>, BuildError> {
         let commit = CommitRecord {
@@ -226,8 +302,9 @@ impl SliceBuild<'_> {
             parent: None,
             kind,
             build: Some(build),
-            inputs: inputs.records(names),
-            stale_inputs: inputs.stale_records(names),
+            columns,
+            inputs,
+            stale_inputs,
             verified,
             rows: record.rows,
             bytes: record.bytes,
@@ -239,6 +316,17 @@ impl SliceBuild<'_> {
         };
         Ok(self.store.commit(&self.slice.name, self.head.clone(), commit).await?)
     }
+}
+
+/// The slice's columns as its own run stores them.
+fn own_labels(slice: &Slice) -> Vec<LabelRecord> {
+    let label = |column: &Column| LabelRecord {
+        name: column.name.clone(),
+        data_type: column.data_type.to_string(),
+        nullable: column.nullable,
+        stored: column.name.clone(),
+    };
+    slice.columns.iter().map(label).collect()
 }
 
 fn now(stamp: &Stamp) -> String {

@@ -35,6 +35,7 @@ pub enum Command {
     Freeze(FreezeArgs),
     Plan(PlanArgs),
     Build(BuildArgs),
+    Verify(VerifyArgs),
     Query(QueryArgs),
     Show(ShowArgs),
     Status(StatusArgs),
@@ -51,6 +52,16 @@ pub enum Command {
 pub enum ReportFormat {
     Human,
     Json,
+}
+
+/// Compute slices from nothing, beside the store, and compare them with what is published
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie verify payments.daily_volume")]
+pub struct VerifyArgs {
+    /// Verify only these slices and what they read
+    pub slices: Vec<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
 }
 
 /// Write a project that builds as it stands, or declare sources from existing files

@@ -35,7 +35,7 @@ pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> 
 
 /// A token that Ctrl-C cancels: what runs is stopped, its files removed, nothing of it published. A second Ctrl-C ends the
 /// process at once, which leaves at most files that no record names.
-fn on_interrupt() -> CancellationToken {
+pub(super) fn on_interrupt() -> CancellationToken {
     let cancelled = CancellationToken::new();
     let token = cancelled.clone();
     tokio::spawn(async move {

@@ -13,6 +13,7 @@ mod init;
 mod output;
 mod progress;
 mod read;
+mod verify;
 
 pub use output::Streams;
 
@@ -143,6 +144,7 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
         Command::Freeze(args) => block_on(data::freeze(cli, args, streams)),
         Command::Plan(args) => block_on(data::plan(cli, args, streams)),
         Command::Build(args) => block_on(data::build(cli, args, streams)),
+        Command::Verify(args) => block_on(verify::run(cli, args, streams)),
         Command::Query(args) => block_on(read::query(cli, args, streams)),
         Command::Show(args) => block_on(read::show(cli, args, streams)),
         Command::Status(args) => block_on(read::status(cli, args, streams)),

@@ -21,6 +21,11 @@ pub enum Event {
         bytes_written: u64,
     },
     Finished(Box<SliceReport>),
+    /// A slice that another verb than `build` is done with, and what is said of it.
+    Told {
+        slice: RelationName,
+        line: String,
+    },
 }
 
 /// Sends what happens to whoever shows it.
@@ -49,10 +54,12 @@ pub async fn show(mut events: UnboundedReceiver<Event>, quiet: bool, streams: &m
         if let Some(bars) = &mut bars {
             bars.event(&event);
         }
-        if let Event::Finished(report) = event
-            && !quiet
-            && let Some(line) = line(&report, color)
-        {
+        let told = match &event {
+            Event::Finished(report) => line(report, color),
+            Event::Told { line, .. } => Some(line.clone()),
+            Event::Planned(_) | Event::Started(_) | Event::Advanced { .. } => None,
+        };
+        if let Some(line) = told.filter(|_| !quiet) {
             match &bars {
                 Some(bars) => {
                     let _ = bars.all.println(line);
@@ -132,6 +139,13 @@ impl Bars {
                     bar.set_message(format!("{rows_written} rows, {}", bytes(*bytes_written)));
                 }
                 self.seen.insert(slice.clone(), (*rows_written, *bytes_written));
+                self.tell_total();
+            }
+            Event::Told { slice, .. } => {
+                if let Some(bar) = self.running.remove(slice) {
+                    bar.finish_and_clear();
+                }
+                self.total.inc(1);
                 self.tell_total();
             }
             Event::Finished(report) => {

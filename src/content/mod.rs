@@ -4,6 +4,10 @@
 //! digests however they are cut. Values are encoded as Arrow's row format encodes a single column (nulls, float bits and
 //! lengths distinct), each preceded by its length.
 
+mod bag;
+
+pub use bag::{BYTES_PER_ROW, LeastRows, RowBag, Side};
+
 use crate::manifest::Content;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;

@@ -127,6 +127,9 @@ codes! {
     TestFailed = "E0701" "test-failed",
     BadTestValue = "E0702" "bad-test-value",
 
+    // Verifying.
+    WrongRows = "E0801" "wrong-rows",
+
     // Warnings.
     UnusedPrivate = "W0101" "unused-private",
     UnnamedColumn = "W0102" "unnamed-column",

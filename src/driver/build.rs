@@ -1,6 +1,7 @@
 //! Plans and builds.
 
 use super::{Project, Session};
+use crate::algebra::{self, Meanings};
 use crate::build::{self, Build, Input, Progress, Report};
 use crate::exec::source_files;
 use crate::incremental::{self, FoundBuild, InputContent, StoreState, Wanted};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub plan: BuildPlan,
+    pub meanings: Arc<Meanings>,
     pub state: StoreState,
     pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
 }
@@ -49,7 +51,8 @@ pub async fn plan(
     for (name, head) in &heads {
         state.heads.insert(name.clone(), head.record.clone());
         if let Some(build) = &head.record.build
-            && let Some((_, record)) = session.store.build(name, &build.id).await?
+            && let Some(folder) = RelationName::parse(&build.slice)
+            && let Some((_, record)) = session.store.build(&folder, &build.id).await?
         {
             state.head_builds.insert(name.clone(), record);
         }
@@ -63,9 +66,10 @@ pub async fn plan(
         }
     }
     // Each round answers what the one before asked for; there are at most as many as slices are deep.
+    let meanings = Arc::new(algebra::meanings(model));
     loop {
-        match incremental::changes(model, &state, demanded.as_ref()) {
-            Ok(changes) => return Ok(Planned { plan: plan::plan(model, &changes), state, heads }),
+        match incremental::changes(model, &meanings, &state, demanded.as_ref()) {
+            Ok(changes) => return Ok(Planned { plan: plan::plan(model, &changes), meanings, state, heads }),
             Err(wanted) => answer(session, wanted, &mut state).await?,
         }
     }
@@ -74,15 +78,10 @@ pub async fn plan(
 async fn answer(session: &Session, wanted: Vec<Wanted>, state: &mut StoreState) -> Result<(), StoreError> {
     for wanted in wanted {
         match wanted {
-            Wanted::Build(slice, key) => {
-                let found = session.store.find_build(&slice, &key).await?;
-                let found = found.map(|(reference, record)| FoundBuild {
-                    reference,
-                    content: record.content,
-                    rows: record.rows,
-                    bytes: record.bytes,
-                });
-                state.builds.insert((slice, key), found);
+            Wanted::Builds(row) => {
+                let found = session.store.find_builds(&row).await?.into_iter();
+                let found = found.map(|(found, reference, record)| FoundBuild { found, reference, record });
+                state.builds.insert(row, found.collect());
             }
             Wanted::SourceVersion(source, version) => {
                 let found = session.store.source_version(&source, version).await?;
@@ -109,6 +108,7 @@ pub async fn build(
     let build = Build {
         model: Arc::clone(&project.model),
         plan: planned.plan.clone(),
+        meanings: planned.meanings,
         state: planned.state,
         store: session.store.clone(),
         runtime: session.runtime.clone(),
@@ -137,7 +137,7 @@ fn pin_sources(project: &Project, state: &StoreState) -> BTreeMap<RelationName, 
         let raw = version.files.iter().filter(|file| file.converted.is_none()).cloned().collect();
         inputs.insert(
             name.clone(),
-            Input { record, content: InputContent::of_source(version), files, stale: false, raw },
+            Input { record, content: InputContent::of_source(version), files, stale: false, behind: false, raw },
         );
     }
     inputs

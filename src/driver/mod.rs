@@ -7,6 +7,7 @@ mod freeze;
 mod query;
 mod session;
 mod status;
+mod verify;
 
 pub use build::{BuildOutcome, Planned, build, plan};
 pub use check::{Project, check};
@@ -14,6 +15,7 @@ pub use freeze::{SourceReport, freeze};
 pub use query::{emit_physical, query, show, tables};
 pub use session::Session;
 pub use status::{SliceState, SliceStatus, status};
+pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};
 
 use crate::diagnostic::{Diagnostic, Failed};
 use crate::name::RelationName;

@@ -31,8 +31,9 @@ pub async fn tables(
             None => head,
         };
         let Some(build) = &commit.record.build else { continue };
-        if let Some((_, record)) = session.store.build(&name, &build.id).await.map_err(failed)? {
-            tables.insert(name, build_files(&record).map_err(damaged)?);
+        let Some(folder) = RelationName::parse(&build.slice) else { continue };
+        if let Some((_, record)) = session.store.build(&folder, &build.id).await.map_err(failed)? {
+            tables.insert(name, build_files(&record, &commit.record.columns).map_err(damaged)?);
         }
     }
     for (name, source) in &project.model.sources {
@@ -99,9 +100,11 @@ pub async fn emit_physical(project: &Project, session: &Session, name: &Relation
     let published = tables(project, session, &BTreeMap::new()).await?;
     let mut bound = Tables::new();
     for input in project.model.graph.ancestors(name) {
+        let columns = project.model.columns(&input).unwrap_or_default();
         let empty = FileSet {
             store_url: "pie://store".to_owned(),
-            schema: schema_of(project.model.columns(&input).unwrap_or_default()),
+            schema: schema_of(columns),
+            stored: columns.iter().map(|column| column.name.clone()).collect(),
             captured: Vec::new(),
             files: Vec::new(),
             rows: 0,

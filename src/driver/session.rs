@@ -38,12 +38,13 @@ impl Session {
 
     fn with_store(project: &Project, store: Store) -> Result<Session, Failed> {
         let config = &project.workspace.config;
-        let runtime = Runtime::new(RuntimeOptions { memory: config.memory }).map_err(|failure| {
-            Box::new(Diagnostic::error(
-                crate::diagnostic::Code::OutOfMemory,
-                format!("the engine can't start: {failure}"),
-            ))
-        })?;
+        let runtime = Runtime::new(RuntimeOptions { memory: config.memory, partitions: None, batch_rows: None })
+            .map_err(|failure| {
+                Box::new(Diagnostic::error(
+                    crate::diagnostic::Code::OutOfMemory,
+                    format!("the engine can't start: {failure}"),
+                ))
+            })?;
         let raw = RawStores::new(config.sources_root.clone());
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read, for records only")]

@@ -1,7 +1,7 @@
 //! A recorded list of Parquet files as a DataFusion table. Nothing is listed or inferred: files, their order, their
 //! partition values and the schema all come from records.
 
-use crate::manifest::{BuildRecord, ColumnRecord, SourceVersion};
+use crate::manifest::{BuildRecord, ColumnRecord, LabelRecord, SourceVersion};
 use async_trait::async_trait;
 use chrono::DateTime;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -17,7 +17,10 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use std::sync::Arc;
 
 /// Files of one object store that make a table.
@@ -27,6 +30,8 @@ pub struct FileSet {
     pub store_url: String,
     /// Columns in their declared order.
     pub schema: SchemaRef,
+    /// What each column is called in the files.
+    pub stored: Vec<String>,
     /// Columns whose values stand in the records instead of in the files.
     pub captured: Vec<String>,
     pub files: Vec<SetFile>,
@@ -41,13 +46,19 @@ pub struct SetFile {
     pub captured: Vec<ScalarValue>,
 }
 
-/// The table of a build's files.
-pub fn build_files(record: &BuildRecord) -> Result<FileSet, String> {
+/// The table of a build's files, with the columns that readers see.
+pub fn build_files(record: &BuildRecord, labels: &[LabelRecord]) -> Result<FileSet, String> {
     let files = record.partitions.iter().flat_map(|partition| &partition.files);
     let files = files.map(|file| SetFile { path: file.path.clone(), size: file.size, captured: Vec::new() });
+    let column = |label: &LabelRecord| ColumnRecord {
+        name: label.name.clone(),
+        data_type: label.data_type.clone(),
+        nullable: label.nullable,
+    };
     Ok(FileSet {
         store_url: "pie://store".to_owned(),
-        schema: schema(&record.columns)?,
+        schema: schema(&labels.iter().map(column).collect::<Vec<_>>())?,
+        stored: labels.iter().map(|label| label.stored.clone()).collect(),
         captured: Vec::new(),
         files: files.collect(),
         rows: record.rows,
@@ -78,7 +89,8 @@ pub fn source_files(version: &SourceVersion, raw_url: &str) -> Result<FileSet, S
         files.push(SetFile { path, size, captured: values });
     }
     let store_url = if converted { "pie://store".to_owned() } else { raw_url.to_owned() };
-    Ok(FileSet { store_url, schema, captured, files, rows: version.rows })
+    let stored = schema.fields().iter().map(|field| field.name().clone()).collect();
+    Ok(FileSet { store_url, schema, stored, captured, files, rows: version.rows })
 }
 
 fn schema(columns: &[ColumnRecord]) -> Result<SchemaRef, String> {
@@ -119,7 +131,20 @@ impl TableProvider for FilesTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let set = &self.set;
         let is_captured = |field: &FieldRef| set.captured.contains(field.name());
-        let in_files: Vec<FieldRef> = set.schema.fields().iter().filter(|field| !is_captured(field)).cloned().collect();
+        // Files are read by the names they use; a column may be shown twice under other names.
+        let mut in_files: Vec<FieldRef> = Vec::new();
+        for (field, stored) in set.schema.fields().iter().zip(&set.stored) {
+            if is_captured(field) {
+                continue;
+            }
+            match in_files.iter_mut().find(|other| other.name() == stored) {
+                None => in_files.push(Arc::new(field.as_ref().clone().with_name(stored))),
+                Some(known) if !field.is_nullable() => {
+                    *known = Arc::new(known.as_ref().clone().with_nullable(false));
+                }
+                Some(_) => {}
+            }
+        }
         let from_records: Vec<FieldRef> = set
             .captured
             .iter()
@@ -128,11 +153,23 @@ impl TableProvider for FilesTable {
         // A scan has the files' columns first; the declared order is restored by the projection.
         let scanned: Vec<String> = in_files.iter().chain(&from_records).map(|field| field.name().clone()).collect();
         let position = |declared: usize| {
-            let name = set.schema.field(declared).name();
+            let name = &set.stored[declared];
             scanned.iter().position(|other| other == name).expect("every declared column is scanned")
         };
         let all: Vec<usize> = (0..set.schema.fields().len()).collect();
-        let indices: Vec<usize> = projection.unwrap_or(&all).iter().map(|index| position(*index)).collect();
+        let wanted: &[usize] = projection.map_or(&all, Vec::as_slice);
+        let mut indices: Vec<usize> = Vec::new();
+        for index in wanted.iter().map(|index| position(*index)) {
+            if !indices.contains(&index) {
+                indices.push(index);
+            }
+        }
+        let renamed = indices.len() < wanted.len()
+            || wanted.iter().any(|index| set.schema.field(*index).name() != &set.stored[*index]);
+        let places: Vec<usize> = wanted
+            .iter()
+            .map(|wanted| indices.iter().position(|index| *index == position(*wanted)).unwrap_or_default())
+            .collect();
         let table_schema =
             TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(from_records).build();
         let statistics = Statistics::new_unknown(table_schema.table_schema())
@@ -145,7 +182,16 @@ impl TableProvider for FilesTable {
             .with_projection_indices(Some(indices))?
             .with_limit(limit)
             .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
+        if !renamed {
+            return Ok(scan);
+        }
+        let column = |(place, index): (&usize, &usize)| {
+            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(&set.stored[*index], *place));
+            (column, set.schema.field(*index).name().clone())
+        };
+        let columns: Vec<_> = places.iter().zip(wanted).map(column).collect();
+        Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
     }
 }
 

@@ -8,5 +8,5 @@ mod runtime;
 mod writer;
 
 pub use files::{FileSet, SetFile, build_files, files_table, recorded_path, source_files};
-pub use runtime::{Failure, Runtime, RuntimeOptions, Tables};
+pub use runtime::{Batches, Failure, Plain, Runtime, RuntimeOptions, Tables};
 pub use writer::ParquetFile;

@@ -1,7 +1,7 @@
 //! The engine of a process: memory, spilling, and the object stores that plans may read.
 
 use crate::name::RelationName;
-use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows};
+use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows, with_functions};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -12,6 +12,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
+use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -22,6 +23,22 @@ use url::Url;
 pub struct RuntimeOptions {
     /// Bytes that all running queries may hold together before they spill to disk.
     pub memory: u64,
+    /// Tasks that share the work of one query, and rows that go through it at a time; `None` for what builds use. Neither
+    /// changes any result, which the tests show.
+    pub partitions: Option<usize>,
+    pub batch_rows: Option<usize>,
+}
+
+/// Rows as a running plan gives them; dropping them stops it.
+pub type Batches = SendableRecordBatchStream;
+
+/// How [`Runtime::plain_stream`] runs a plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plain {
+    /// Tasks that share the work.
+    pub partitions: usize,
+    /// Takes joins that can spill instead of hash joins.
+    pub spill_joins: bool,
 }
 
 /// The tables behind the relations of a plan.
@@ -39,6 +56,7 @@ pub enum Failure {
 pub struct Runtime {
     environment: Arc<RuntimeEnv>,
     stores: Arc<Stores>,
+    options: RuntimeOptions,
 }
 
 impl Runtime {
@@ -49,7 +67,7 @@ impl Runtime {
             .with_object_store_registry(Arc::clone(&stores) as Arc<dyn ObjectStoreRegistry>)
             .build_arc()
             .map_err(|e| Failure::from(&e))?;
-        Ok(Runtime { environment, stores })
+        Ok(Runtime { environment, stores, options })
     }
 
     /// Lets plans read an object store under a URL such as `pie://store`.
@@ -59,6 +77,20 @@ impl Runtime {
         }
     }
 
+    /// Runs an analysed plan on DataFusion as it comes: its own settings, apart from those that give SQL its meaning. For
+    /// judging what was built, which must not be done by what built it.
+    pub async fn plain_stream(&self, plan: &LogicalPlan, tables: &Tables, plain: Plain) -> Result<Batches, Failure> {
+        let meaning = session_config();
+        let mut config = SessionConfig::new().with_target_partitions(plain.partitions);
+        let options = config.options_mut();
+        options.sql_parser = meaning.options().sql_parser.clone();
+        options.execution.time_zone = meaning.options().execution.time_zone.clone();
+        options.optimizer.prefer_hash_join = !plain.spill_joins;
+        let state = self.state(config);
+        let physical = physical_in(&state, plan, tables).await?;
+        execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
+    }
+
     /// The physical plan of an analysed plan over tables. `spill_joins` takes joins that can spill instead of hash joins.
     pub async fn physical_plan(
         &self,
@@ -66,11 +98,8 @@ impl Runtime {
         tables: &Tables,
         spill_joins: bool,
     ) -> Result<(Arc<dyn ExecutionPlan>, SessionState), Failure> {
-        let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
         let state = self.session(spill_joins);
-        let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
-        let physical =
-            state.query_planner().create_physical_plan(&optimized, &state).await.map_err(|e| Failure::from(&e))?;
+        let physical = physical_in(&state, plan, tables).await?;
         Ok((physical, state))
     }
 
@@ -130,12 +159,29 @@ impl Runtime {
     fn session(&self, spill_joins: bool) -> SessionState {
         let mut config = session_config();
         config.options_mut().optimizer.prefer_hash_join = !spill_joins;
-        SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(Arc::clone(&self.environment))
-            .with_default_features()
-            .build()
+        if let Some(partitions) = self.options.partitions {
+            config = config.with_target_partitions(partitions);
+        }
+        if let Some(rows) = self.options.batch_rows {
+            config = config.with_batch_size(rows);
+        }
+        self.state(config)
     }
+
+    fn state(&self, config: SessionConfig) -> SessionState {
+        let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
+        with_functions(builder.with_default_features()).build()
+    }
+}
+
+async fn physical_in(
+    state: &SessionState,
+    plan: &LogicalPlan,
+    tables: &Tables,
+) -> Result<Arc<dyn ExecutionPlan>, Failure> {
+    let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
+    let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
+    state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
 }
 
 impl From<&DataFusionError> for Failure {

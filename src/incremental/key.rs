@@ -1,69 +1,138 @@
 //! Keys of builds and of verifications.
 
-use crate::manifest::{CommitRecord, KeyPreimage, SourceVersion, digest_all};
+use crate::algebra::{Meaning, Reads};
+use crate::manifest::{
+    BuildRecord, ColumnPreimage, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord, SourceVersion, digest_all,
+};
 use crate::name::RelationName;
 use crate::resolve::Read;
 use crate::semantic::{Column, SemanticModel, Slice, Source};
 use crate::sql::ENGINE_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a reader's key takes of an input: content and schema.
+/// What readers of a relation know of its rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InputContent {
-    pub digest: String,
+    /// By the names that readers use.
+    pub digests: Digests,
     pub bytes: u64,
 }
 
 impl InputContent {
-    pub fn new(content: &str, schema: &str, bytes: u64) -> InputContent {
-        InputContent { digest: digest_all([content, schema]), bytes }
-    }
-
     pub fn of_source(version: &SourceVersion) -> InputContent {
-        let columns = version.columns.iter().flat_map(|column| {
-            [column.name.as_str(), column.data_type.as_str(), if column.nullable { "null" } else { "not null" }]
-        });
-        InputContent::new(&version.content, &digest_all(columns), version.bytes)
+        InputContent { digests: version.digests(), bytes: version.bytes }
     }
 
-    pub fn of_commit(commit: &CommitRecord, columns: &[Column]) -> InputContent {
-        InputContent::new(&commit.content, &schema_digest(columns), commit.bytes)
+    /// A build under the names that its readers see.
+    pub fn of_build(build: &BuildRecord, labels: &[LabelRecord]) -> InputContent {
+        let stored = build.digests();
+        let label = |label: &LabelRecord| Some((label.name.clone(), stored.columns.get(&label.stored)?.clone()));
+        let digests = Digests { rows: stored.rows, columns: labels.iter().filter_map(label).collect() };
+        InputContent { digests, bytes: build.bytes }
+    }
+
+    /// One digest of everything.
+    pub fn digest(&self) -> String {
+        let rows = self.digests.rows.to_string();
+        let columns = self.digests.columns.iter().flat_map(|(name, digest)| [name.as_str(), digest.as_str()]);
+        digest_all(std::iter::once(rows.as_str()).chain(columns))
     }
 }
 
-/// Everything that decides what the slice's rows are.
-pub fn preimage(model: &SemanticModel, slice: &Slice, inputs: &BTreeMap<RelationName, InputContent>) -> KeyPreimage {
-    let mut parts = vec![slice.normalized.clone()];
-    meaning(model, &slice.reads, &mut parts, &mut BTreeSet::new());
-    KeyPreimage {
+/// What a slice is built from: its meaning, and the content of exactly the columns that it reads. `None` where the content
+/// of something that it reads isn't known.
+pub fn preimage(
+    slice: &Slice,
+    meaning: &Meaning,
+    content: &dyn Fn(&RelationName) -> Option<Digests>,
+) -> Option<KeyPreimage> {
+    let mut known: BTreeMap<&RelationName, Digests> = BTreeMap::new();
+    let reads = meaning.row_reads.keys().chain(meaning.columns.iter().flat_map(|column| column.reads.keys()));
+    for relation in reads {
+        if !known.contains_key(relation) {
+            known.insert(relation, content(relation)?);
+        }
+    }
+    let of = |reads: &Reads| -> BTreeMap<String, Digests> {
+        let only = |(relation, columns): (&RelationName, &BTreeSet<String>)| {
+            Some((relation.to_string(), known.get(relation)?.only(columns)))
+        };
+        reads.iter().filter_map(only).collect()
+    };
+    let column = |(column, meaning): (&Column, &crate::algebra::ColumnMeaning)| ColumnPreimage {
+        name: column.name.clone(),
+        fingerprint: meaning.fingerprint.clone(),
+        inputs: of(&meaning.reads),
+    };
+    Some(KeyPreimage {
         engine: ENGINE_VERSION.to_owned(),
-        query: digest_all(parts.iter().map(String::as_str)),
-        layout: slice.sort_by.join(", "),
-        schema: schema_digest(&slice.columns),
-        inputs: inputs.iter().map(|(name, content)| (name.to_string(), content.digest.clone())).collect(),
+        row: meaning.row.clone(),
+        inputs: of(&meaning.row_reads),
+        columns: slice.columns.iter().zip(&meaning.columns).map(column).collect(),
+    })
+}
+
+/// Where a slice's columns are in a build that has some keys: for each column its name in the files, in the slice's order.
+/// `None` where a column is missing or the rows are sorted otherwise.
+pub fn fit(slice: &Slice, wanted: &Keys, stored: &Keys, sort_by: &[String]) -> Option<Vec<LabelRecord>> {
+    if wanted.row != stored.row {
+        return None;
+    }
+    let label = |column: &Column| {
+        let key = wanted.columns.get(&column.name)?;
+        // Its own name first: a build may hold a column twice.
+        let same = stored.columns.get(&column.name).filter(|other| *other == key).map(|_| &column.name);
+        let stored = same.or_else(|| stored.columns.iter().find(|(_, other)| *other == key).map(|(name, _)| name))?;
+        Some(LabelRecord {
+            name: column.name.clone(),
+            data_type: column.data_type.to_string(),
+            nullable: column.nullable,
+            stored: stored.clone(),
+        })
+    };
+    let labels = slice.columns.iter().map(label).collect::<Option<Vec<_>>>()?;
+    let sorted = |name: &String| labels.iter().find(|label| &label.name == name).map(|label| &label.stored);
+    let by: Vec<&String> = slice.sort_by.iter().filter_map(sorted).collect();
+    // Other names of one column are told apart by their keys.
+    let same_order = by.len() == sort_by.len()
+        && by.iter().zip(sort_by).all(|(a, b)| *a == b || stored.columns.get(*a) == stored.columns.get(b));
+    same_order.then_some(labels)
+}
+
+/// As [`fit`], for any of several wanted keys and any of a build's.
+pub fn fit_any<'a>(
+    slice: &Slice,
+    wanted: &[Keys],
+    stored: impl IntoIterator<Item = &'a Keys>,
+    sort_by: &[String],
+) -> Option<Vec<LabelRecord>> {
+    stored.into_iter().find_map(|stored| wanted.iter().find_map(|wanted| fit(slice, wanted, stored, sort_by)))
+}
+
+/// What makes a build findable under keys that another way of looking at it has: `labels` say which of its columns they
+/// are about.
+pub fn key_record(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) -> KeyRecord {
+    let column = |label: &LabelRecord| Some((label.stored.clone(), wanted.columns.get(&label.name)?.clone()));
+    KeyRecord {
+        format: crate::manifest::FORMAT,
+        slice: build.slice.clone(),
+        build: build.id.clone(),
+        keys: Keys { row: wanted.row.clone(), columns: labels.iter().filter_map(column).collect() },
+        sort_by: build.sort_by.clone(),
     }
 }
 
-/// Adds what each name of a query stands for, and the text of the virtual slices among them, however deep.
-fn meaning(model: &SemanticModel, reads: &[Read], parts: &mut Vec<String>, seen: &mut BTreeSet<RelationName>) {
-    let names: BTreeMap<&str, &RelationName> = reads.iter().map(|read| (read.key.as_str(), &read.of)).collect();
-    for (key, of) in names {
+/// Adds what each name of a check's predicate stands for, and the text of the virtual slices among them, however deep.
+fn names(model: &SemanticModel, reads: &[Read], parts: &mut Vec<String>, seen: &mut BTreeSet<RelationName>) {
+    let named: BTreeMap<&str, &RelationName> = reads.iter().map(|read| (read.key.as_str(), &read.of)).collect();
+    for (key, of) in named {
         parts.push(format!("{key} = {of}"));
         let Some(slice) = model.slices.get(of).filter(|slice| slice.is_virtual) else { continue };
         if seen.insert(of.clone()) {
             parts.push(format!("{of}: {}", slice.normalized));
-            meaning(model, &slice.reads, parts, seen);
+            names(model, &slice.reads, parts, seen);
         }
     }
-}
-
-/// A digest of names, types and nullability, in order.
-pub fn schema_digest(columns: &[Column]) -> String {
-    let types: Vec<String> = columns.iter().map(|column| column.data_type.to_string()).collect();
-    let parts = columns.iter().zip(&types).flat_map(|(column, data_type)| {
-        [column.name.as_str(), data_type.as_str(), if column.nullable { "null" } else { "not null" }]
-    });
-    digest_all(parts)
 }
 
 /// What the rows must be verified against: key, not-null, checks with the content that they read.
@@ -76,13 +145,18 @@ pub fn verified_digest(
     parts.extend(slice.key.iter().cloned());
     parts.push("not null".to_owned());
     parts.extend(slice.columns.iter().filter(|column| !column.nullable).map(|column| column.name.clone()));
+    if !slice.checks.is_empty() {
+        // A check's predicate speaks of columns by name.
+        parts.push("columns".to_owned());
+        parts.extend(slice.columns.iter().flat_map(|column| [column.name.clone(), column.data_type.to_string()]));
+    }
     for check in &slice.checks {
         parts.push(format!("check {}", check.name));
         parts.push(check.normalized.clone());
-        meaning(model, &check.reads, &mut parts, &mut BTreeSet::new());
+        names(model, &check.reads, &mut parts, &mut BTreeSet::new());
         for input in model.stored_inputs(&check.reads) {
             if let Some(content) = check_inputs.get(&input) {
-                parts.push(format!("{input} {}", content.digest));
+                parts.push(format!("{input} {}", content.digest()));
             }
         }
     }
@@ -104,4 +178,14 @@ pub fn matches_declaration(source: &Source, version: &SourceVersion) -> bool {
         && version.key == source.key
         && version.partition_by == source.partition_by
         && version.file_format == format
+}
+
+/// Whether a commit shows its readers the columns that the slice declares.
+pub fn shows(labels: &[LabelRecord], columns: &[Column]) -> bool {
+    labels.len() == columns.len()
+        && labels.iter().zip(columns).all(|(label, column)| {
+            label.name == column.name
+                && label.data_type == column.data_type.to_string()
+                && label.nullable == column.nullable
+        })
 }

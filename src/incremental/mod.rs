@@ -1,27 +1,39 @@
-//! Model + store state → what each slice needs and why. A pure function: what it must know of the store and doesn't is
-//! asked for, and it is called again.
+//! Model + meanings + store state → what each slice needs and why. A pure function: what it must know of the store and
+//! doesn't is asked for, and it is called again.
 //!
-//! A build is found by its **key**: a digest of the engine's version, the query's normalised text (virtual inputs and the
-//! meaning of its names included), the result's schema, the stored order, and the *content* of each input. A slice whose
-//! head has the right key is fresh; a key that was built before needs only a new record; anything else runs. Since keys
-//! hold content, not versions or times, an input that was rebuilt to the same rows stops the wave right there.
+//! A build is found by its **keys**: one of its rows, made of the fingerprint of the query's row space and the content of
+//! the columns that decide which rows there are; and one of each column over it, made of the column's fingerprint and the
+//! content of what it reads besides. A slice whose head has the right keys is fresh; keys that were built before, by
+//! whatever slice, need only a new record; anything else runs. Columns may have other names, another order, or be more
+//! than are wanted.
 //!
-//! | enters the key | doesn't |
+//! Each slice has two sets of keys, and a build that has either is right:
+//!
+//! - over **sources**: its query written out down to frozen data. They are known before anything runs, and stay the same
+//!   when a slice in between is renamed, split, or gains a column that isn't read.
+//! - over **inputs**: its query over the content of what it reads. They are known once that is built, and stop the wave
+//!   where an input was rebuilt to the same rows.
+//!
+//! | enters the keys | doesn't |
 //! |---|---|
-//! | tokens of the query, lower case outside quotes | blanks, comments, file, place in the file |
-//! | tokens of virtual slices it reads, however deep | owner, docs, visibility |
-//! | what each name in the query stands for | names and order of other declarations |
-//! | content digest and schema of each stored input | versions, paths and times of inputs |
-//! | result's columns, types, nullability | `key`, `check`, `stale for at most`: verified, not built |
-//! | `sort by`; engine version | number of jobs, memory, batch size |
+//! | what the query means (`algebra`) | blanks, comments, names, aliases, files, order of declarations |
+//! | content and types of the columns that are read | other columns, versions, paths and times of inputs |
+//! | types of the result | names, order, `key`, `check`, not-null: relabelled or verified, not built |
+//! | engine version | number of jobs, memory, batch size |
+//!
+//! `sort by` isn't in the keys of rows, which have no order, but a build is only served in the order that is declared.
 
 mod key;
 mod reason;
 
-pub use key::{InputContent, preimage, schema_digest, verified_digest};
+pub use key::{InputContent, fit_any, key_record, preimage, shows, verified_digest};
 pub use reason::{Reason, ReasonKind};
 
-use crate::manifest::{BuildReference, CommitKind, CommitRecord, KeyPreimage, SourceVersion};
+use crate::algebra::{Meaning, Meanings};
+use crate::manifest::{
+    BuildRecord, BuildReference, CommitKind, CommitRecord, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord,
+    SourceVersion,
+};
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,6 +65,11 @@ impl Action {
             Action::Held => "held",
         }
     }
+
+    /// Whether the slice's query may run.
+    pub fn may_run(self) -> bool {
+        matches!(self, Action::Build | Action::Maybe)
+    }
 }
 
 /// What is known of the store.
@@ -61,26 +78,26 @@ pub struct StoreState {
     pub sources: BTreeMap<RelationName, SourceVersion>,
     pub heads: BTreeMap<RelationName, CommitRecord>,
     /// Builds of heads, by slice.
-    pub head_builds: BTreeMap<RelationName, crate::manifest::BuildRecord>,
-    /// Answers to [`Wanted::Build`].
-    pub builds: BTreeMap<(RelationName, String), Option<FoundBuild>>,
+    pub head_builds: BTreeMap<RelationName, BuildRecord>,
+    /// Answers to [`Wanted::Builds`], by the key of their rows.
+    pub builds: BTreeMap<String, Vec<FoundBuild>>,
     /// Answers to [`Wanted::SourceVersion`].
     pub old_sources: BTreeMap<(RelationName, u64), Option<SourceVersion>>,
 }
 
-/// A build that was found by its key.
+/// A build that was found by the key of its rows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct FoundBuild {
+    pub found: KeyRecord,
     pub reference: BuildReference,
-    pub content: String,
-    pub rows: u64,
-    pub bytes: u64,
+    pub record: BuildRecord,
 }
 
 /// Something that must be looked up before the changes are known.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Wanted {
-    Build(RelationName, String),
+    /// All builds whose rows have this key.
+    Builds(String),
     SourceVersion(RelationName, u64),
 }
 
@@ -92,8 +109,22 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     /// Bytes of its stored inputs.
     pub input_bytes: u64,
+    /// Columns of the result whose content may differ from what is published.
+    pub changed_columns: BTreeSet<String>,
+    /// The build to publish, where it is known: for `reuse` the published one.
+    pub serve: Option<Served>,
     /// A problem of an input that keeps the slice from being built.
     pub blocked: Option<Blocked>,
+}
+
+/// A build and the columns of it that a slice shows.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Served {
+    /// Found by its keys over sources: right whatever becomes of the slice's inputs.
+    pub over_sources: bool,
+    pub reference: BuildReference,
+    pub record: BuildRecord,
+    pub labels: Vec<LabelRecord>,
 }
 
 /// Why a slice can't be built now.
@@ -122,33 +153,47 @@ enum Known {
     Nothing,
 }
 
+/// What changes are worked out from.
+struct Look<'a> {
+    model: &'a SemanticModel,
+    meanings: &'a Meanings,
+    state: &'a StoreState,
+    known: BTreeMap<RelationName, Known>,
+    /// Slices that are read as they were published before, because they are held or can't be built, and their readers.
+    behind: BTreeSet<RelationName>,
+    wanted: BTreeSet<Wanted>,
+}
+
 /// Works out the changes of the demanded slices (all, where `demanded` is `None`) or says what must be looked up first.
-/// Linear in slices and reads.
+/// Linear in slices, reads and columns.
 pub fn changes(
     model: &SemanticModel,
+    meanings: &Meanings,
     state: &StoreState,
     demanded: Option<&BTreeSet<RelationName>>,
 ) -> Result<ChangeSet, Vec<Wanted>> {
-    let mut wanted = BTreeSet::new();
-    let mut known: BTreeMap<RelationName, Known> = BTreeMap::new();
+    let mut look =
+        Look { model, meanings, state, known: BTreeMap::new(), behind: BTreeSet::new(), wanted: BTreeSet::new() };
     let mut set = ChangeSet::default();
     for name in model.graph.order() {
         if let Some(source) = model.sources.get(name) {
             let content = state.sources.get(name).filter(|version| key::matches_declaration(source, version));
-            known.insert(
-                name.clone(),
-                content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version))),
-            );
+            let known = content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version)));
+            look.known.insert(name.clone(), known);
         }
         let Some(slice) = model.slices.get(name).filter(|slice| !slice.is_virtual) else { continue };
-        let (change, after) = change(model, slice, state, &known, &mut wanted);
-        known.insert(name.clone(), after);
-        if demanded.is_none_or(|demanded| demanded.contains(name)) {
-            set.changes.push(change);
+        if demanded.is_some_and(|demanded| !demanded.contains(name)) {
+            // What isn't asked for is read as it is published.
+            let after = look.last_good(slice);
+            look.known.insert(name.clone(), after);
+            continue;
         }
+        let (change, after) = look.change(slice);
+        look.known.insert(name.clone(), after);
+        set.changes.push(change);
     }
-    if !wanted.is_empty() {
-        return Err(wanted.into_iter().collect());
+    if !look.wanted.is_empty() {
+        return Err(look.wanted.into_iter().collect());
     }
     if demanded.is_none() {
         set.changes.extend(drops(model, state));
@@ -156,137 +201,263 @@ pub fn changes(
     Ok(set)
 }
 
-fn change(
-    model: &SemanticModel,
-    slice: &Slice,
-    state: &StoreState,
-    known: &BTreeMap<RelationName, Known>,
-    wanted: &mut BTreeSet<Wanted>,
-) -> (Change, Known) {
-    let name = &slice.name;
-    let inputs = model.stored_inputs(&slice.reads);
-    let head = state.heads.get(name).filter(|head| head.build.is_some());
-    let input_bytes = inputs.iter().map(|input| bytes_of(input, state)).sum();
-    let new = |action: Action, reasons: Vec<Reason>| Change {
-        name: name.clone(),
-        action,
-        reasons,
-        input_bytes,
-        blocked: None,
-    };
-    // Readers of something blocked or held read what its head has.
-    let last_good = || match head {
-        Some(head) => Known::Content(InputContent::of_commit(head, &slice.columns)),
-        None => Known::Nothing,
-    };
-    if head.is_some_and(|head| head.kind == CommitKind::Hold) {
-        return (
-            new(Action::Held, vec![Reason::new(ReasonKind::Held, None, format!("`{name}` is held"))]),
-            last_good(),
-        );
-    }
-    if let Some(blocked) = blocked(model, slice, state, &inputs) {
-        let action = Action::Build;
-        let reason = reason::of_blocked(&blocked);
-        return (Change { blocked: Some(blocked), ..new(action, vec![reason]) }, last_good());
-    }
-    let mut contents = BTreeMap::new();
-    let mut pending = Vec::new();
-    for input in &inputs {
-        match known.get(input) {
-            Some(Known::Content(content)) => {
-                contents.insert(input.clone(), content.clone());
+impl Look<'_> {
+    fn change(&mut self, slice: &Slice) -> (Change, Known) {
+        let name = &slice.name;
+        let inputs = self.model.stored_inputs(&slice.reads);
+        let head = self.state.heads.get(name).filter(|head| head.build.is_some());
+        let input_bytes = inputs.iter().map(|input| self.bytes_of(input)).sum();
+        let new = |action: Action, reasons: Vec<Reason>| Change {
+            name: name.clone(),
+            action,
+            reasons,
+            input_bytes,
+            changed_columns: BTreeSet::new(),
+            serve: None,
+            blocked: None,
+        };
+        if head.is_some_and(|head| head.kind == CommitKind::Hold) {
+            self.behind.insert(name.clone());
+            let reason = Reason::new(ReasonKind::Held, None, format!("`{name}` is held"));
+            return (new(Action::Held, vec![reason]), self.last_good(slice));
+        }
+        if let Some(blocked) = self.blocked(slice, &inputs) {
+            self.behind.insert(name.clone());
+            let reason = reason::of_blocked(&blocked);
+            return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
+        }
+        // What would come of the sources as they are says nothing while an input stays behind.
+        let behind = inputs.iter().any(|input| self.behind.contains(input));
+        if behind {
+            self.behind.insert(name.clone());
+        }
+        let preimages = self.preimages(slice, !behind);
+        let pending: Vec<RelationName> =
+            inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
+        let keys: Vec<(bool, Keys)> = preimages.iter().map(|(over, preimage)| (*over, preimage.keys())).collect();
+        if let Some(served) = self.served(slice, &keys) {
+            let content = InputContent::of_build(&served.record, &served.labels);
+            let action = self.republish(slice, head, &served);
+            let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
+            return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
+        }
+        let change = match (head, self.state.head_builds.get(name)) {
+            (Some(_), Some(build)) => {
+                let (reasons, changed, must) = self.causes(slice, build, &pending);
+                let action = if must || pending.is_empty() { Action::Build } else { Action::Maybe };
+                Change { changed_columns: changed, ..new(action, reasons) }
             }
-            Some(Known::Pending | Known::Nothing) | None => pending.push(input.clone()),
-        }
-    }
-    let mine = key::preimage(model, slice, &contents);
-    let old = state.head_builds.get(name).map(|build| &build.preimage);
-    let own = old.map(|old| reason::own_changes(old, &mine)).unwrap_or_default();
-    let Some(head) = head else {
-        let message = format!("`{name}` was never built");
-        return (new(Action::Build, vec![Reason::new(ReasonKind::New, None, message)]), Known::Pending);
-    };
-    let input_changes =
-        old.map_or_else(Vec::new, |old| reason::input_changes(name, old, &mine, &pending, state, wanted));
-    if !pending.is_empty() {
-        let mut reasons = own.clone();
-        reasons.extend(input_changes.iter().cloned());
-        let must = !reasons.is_empty();
-        reasons.extend(pending.iter().map(reason::of_pending));
-        return (new(if must { Action::Build } else { Action::Maybe }, reasons), Known::Pending);
-    }
-    let key = mine.key();
-    let verified = verified(model, slice, known);
-    let head_key = head.build.as_ref().map(|build| build.key.as_str());
-    if head_key == Some(key.as_str()) {
-        if verified.as_deref().is_none_or(|verified| verified == head.verified) {
-            return (new(Action::Reuse, Vec::new()), last_good());
-        }
-        let message = "its keys, checks or what they read changed: the rows are verified again, not rebuilt".to_owned();
-        return (new(Action::Relabel, vec![Reason::new(ReasonKind::PromisesChanged, None, message)]), last_good());
-    }
-    let mut reasons = own;
-    reasons.extend(input_changes);
-    match state.builds.get(&(name.clone(), key.clone())) {
-        None => {
-            wanted.insert(Wanted::Build(name.clone(), key));
-            (new(Action::Build, reasons), Known::Pending)
-        }
-        Some(Some(found)) => {
-            let message = "exactly this was built before: its rows are published again, nothing runs".to_owned();
-            reasons.insert(0, Reason::new(ReasonKind::BuiltBefore, None, message));
-            let content = InputContent::new(&found.content, &schema_digest(&slice.columns), found.bytes);
-            (new(Action::Relabel, reasons), Known::Content(content))
-        }
-        Some(None) => {
-            if reasons.is_empty() {
-                reasons.push(Reason::new(ReasonKind::InputData, None, "an input changed".to_owned()));
+            _ => {
+                let reason = Reason::new(ReasonKind::New, None, format!("`{name}` was never built"));
+                let all = slice.columns.iter().map(|column| column.name.clone()).collect();
+                Change { changed_columns: all, ..new(Action::Build, vec![reason]) }
             }
-            (new(Action::Build, reasons), Known::Pending)
-        }
+        };
+        (change, Known::Pending)
     }
-}
 
-fn blocked(model: &SemanticModel, slice: &Slice, state: &StoreState, inputs: &[RelationName]) -> Option<Blocked> {
-    if !slice.valid {
-        return Some(Blocked::Invalid);
-    }
-    let checks = slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads));
-    for input in inputs.iter().cloned().chain(checks) {
-        let Some(source) = model.sources.get(&input) else { continue };
-        match state.sources.get(&input) {
-            None => return Some(Blocked::NotFrozen(input)),
-            Some(version) if !key::matches_declaration(source, version) => {
-                return Some(Blocked::DeclarationChanged(input));
+    /// What the slice's keys are made of, as far as content is known: over sources, then over inputs.
+    fn preimages(&self, slice: &Slice, over_sources: bool) -> Vec<(bool, KeyPreimage)> {
+        let content = |name: &RelationName| -> Option<Digests> {
+            match self.known.get(name)? {
+                Known::Content(content) => Some(content.digests.clone()),
+                Known::Pending | Known::Nothing => None,
             }
-            Some(_) => {}
-        }
+        };
+        let sources = self.meanings.sources.get(&slice.name).filter(|_| over_sources);
+        let meanings = [(true, sources), (false, self.meanings.inputs.get(&slice.name))];
+        let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
+            Some((over_sources, key::preimage(slice, meaning?, &content)?))
+        };
+        meanings.into_iter().filter_map(preimage).collect()
     }
-    None
-}
 
-/// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
-fn verified(model: &SemanticModel, slice: &Slice, known: &BTreeMap<RelationName, Known>) -> Option<String> {
-    let mut contents = BTreeMap::new();
-    for check in &slice.checks {
-        for input in model.stored_inputs(&check.reads) {
-            match known.get(&input) {
-                Some(Known::Content(content)) => {
-                    contents.insert(input, content.clone());
+    /// A build with the right keys: the published one, else any that the store has.
+    fn served(&mut self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
+        let head = self.state.heads.get(&slice.name);
+        let reference = head.and_then(|head| head.build.clone());
+        if let (Some(reference), Some(record)) = (reference, self.state.head_builds.get(&slice.name)) {
+            for (over_sources, keys) in keys {
+                if let Some(labels) = fit_any(slice, std::slice::from_ref(keys), &record.keys, &record.sort_by) {
+                    return Some(Served { over_sources: *over_sources, reference, record: record.clone(), labels });
                 }
-                // Its own rows are what is verified.
-                None if input == slice.name => {}
-                Some(Known::Pending | Known::Nothing) | None => return None,
             }
         }
+        let published = head.and_then(|head| head.build.as_ref()).map(|build| build.id.as_str());
+        let mut best: Option<Served> = None;
+        for (over_sources, keys) in keys {
+            let Some(found) = self.state.builds.get(&keys.row) else {
+                self.wanted.insert(Wanted::Builds(keys.row.clone()));
+                continue;
+            };
+            for build in found {
+                let labels = key::fit(slice, keys, &build.found.keys, &build.found.sort_by);
+                let Some(labels) = labels else { continue };
+                let served = Served {
+                    over_sources: *over_sources,
+                    reference: build.reference.clone(),
+                    record: build.record.clone(),
+                    labels,
+                };
+                if published == Some(served.reference.id.as_str()) {
+                    return Some(served);
+                }
+                best = best.or(Some(served));
+            }
+        }
+        best
     }
-    Some(key::verified_digest(model, slice, &contents))
-}
 
-fn bytes_of(input: &RelationName, state: &StoreState) -> u64 {
-    let source = state.sources.get(input).map(|version| version.bytes);
-    source.or_else(|| state.heads.get(input).map(|head| head.bytes)).unwrap_or(0)
+    /// Whether a build that is there needs a new record to be served.
+    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Action {
+        let Some(head) = head else { return Action::Relabel };
+        let same_build = head.build.as_ref().is_some_and(|build| build.id == served.reference.id);
+        let verified = self.verified(slice);
+        // What a check reads may still be on its way: the build looks again.
+        let same_promises = verified.is_none_or(|verified| verified == head.verified);
+        if same_build && head.columns == served.labels && same_promises { Action::Reuse } else { Action::Relabel }
+    }
+
+    fn relabel_reasons(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Vec<Reason> {
+        let Some(head) = head else {
+            let message = match served.record.slice.as_str() {
+                other if other != slice.name.to_string() => {
+                    format!("`{other}` was built with exactly these rows: they are published again, nothing runs")
+                }
+                _ => "exactly this was built before: its rows are published again, nothing runs".to_owned(),
+            };
+            return vec![Reason::new(ReasonKind::BuiltBefore, None, message)];
+        };
+        let mut reasons = Vec::new();
+        if head.build.as_ref().is_none_or(|build| build.id != served.reference.id) {
+            let message = "exactly this was built before: its rows are published again, nothing runs".to_owned();
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message));
+            if let Some(build) = self.state.head_builds.get(&slice.name) {
+                reasons.extend(reason::of_query(slice, self.meanings.inputs.get(&slice.name), build, head).0);
+            }
+        } else if head.columns != served.labels {
+            reasons.extend(reason::of_labels(&head.columns, &served.labels));
+        }
+        if reasons.is_empty() {
+            let message = "its keys, checks or what they read changed: the rows are verified again, not rebuilt";
+            reasons.push(Reason::new(ReasonKind::PromisesChanged, None, message.to_owned()));
+        }
+        reasons
+    }
+
+    /// Why a slice must run, or may have to; the columns that may change; and whether it must.
+    fn causes(
+        &mut self,
+        slice: &Slice,
+        build: &BuildRecord,
+        pending: &[RelationName],
+    ) -> (Vec<Reason>, BTreeSet<String>, bool) {
+        let all = || slice.columns.iter().map(|column| column.name.clone()).collect::<BTreeSet<_>>();
+        let (Some(head), Some(meaning)) = (self.state.heads.get(&slice.name), self.meanings.inputs.get(&slice.name))
+        else {
+            return (Vec::new(), all(), true);
+        };
+        let (mut reasons, mut changed) = reason::of_query(slice, Some(meaning), build, head);
+        let must_by_query = !reasons.is_empty();
+        let same_query = !must_by_query;
+        let mut must = must_by_query;
+        for (input, columns) in meaning.reads() {
+            let Some(Known::Content(content)) = self.known.get(&input) else { continue };
+            let now = content.digests.only(&columns);
+            let Some(before) = reason::read_before(build, &input) else {
+                if same_query || !reasons.iter().any(|reason| reason.kind == ReasonKind::QueryChanged) {
+                    let message = format!("it reads `{input}` now");
+                    reasons.push(Reason::new(ReasonKind::InputAdded, Some(input.clone()), message));
+                }
+                must = true;
+                continue;
+            };
+            let differing: BTreeSet<String> = columns
+                .iter()
+                .filter(|column| before.columns.get(*column).is_some_and(|old| Some(old) != now.columns.get(*column)))
+                .cloned()
+                .collect();
+            if before.rows != now.rows || !differing.is_empty() {
+                must = true;
+                let rows_changed = before.rows != now.rows;
+                changed.extend(reason::affected(slice, meaning, &input, &differing, rows_changed));
+                reasons.push(reason::data_changed(slice, &input, &columns, self.state, &mut self.wanted));
+            }
+        }
+        for input in pending.iter().filter(|input| meaning.reads().contains_key(*input)) {
+            reasons.push(reason::of_pending(input));
+            changed.extend(reason::affected(slice, meaning, input, &meaning.reads()[input], true));
+        }
+        if reasons.is_empty() {
+            let what = if build.preimage.engine != crate::sql::ENGINE_VERSION {
+                Reason::new(ReasonKind::EngineChanged, None, "this version of pie may give other rows".to_owned())
+            } else if build.sort_by.len() != slice.sort_by.len() || reason::sort_changed(slice, build, head) {
+                Reason::new(ReasonKind::LayoutChanged, None, "its `sort by` changed".to_owned())
+            } else {
+                changed = all();
+                Reason::new(ReasonKind::InputData, None, "an input changed".to_owned())
+            };
+            reasons.push(what);
+            must = true;
+        }
+        if build.preimage.engine != crate::sql::ENGINE_VERSION {
+            changed = all();
+            must = true;
+        }
+        (reasons, changed, must)
+    }
+
+    /// Readers of something blocked or held read what its head has.
+    fn last_good(&self, slice: &Slice) -> Known {
+        let head = self.state.heads.get(&slice.name).filter(|head| head.build.is_some());
+        match (head, self.state.head_builds.get(&slice.name)) {
+            (Some(head), Some(build)) if key::shows(&head.columns, &slice.columns) => {
+                Known::Content(InputContent::of_build(build, &head.columns))
+            }
+            _ => Known::Nothing,
+        }
+    }
+
+    fn blocked(&self, slice: &Slice, inputs: &[RelationName]) -> Option<Blocked> {
+        if !slice.valid {
+            return Some(Blocked::Invalid);
+        }
+        let checks = slice.checks.iter().flat_map(|check| self.model.stored_inputs(&check.reads));
+        for input in inputs.iter().cloned().chain(checks) {
+            let Some(source) = self.model.sources.get(&input) else { continue };
+            match self.state.sources.get(&input) {
+                None => return Some(Blocked::NotFrozen(input)),
+                Some(version) if !key::matches_declaration(source, version) => {
+                    return Some(Blocked::DeclarationChanged(input));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    /// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
+    fn verified(&self, slice: &Slice) -> Option<String> {
+        let mut contents = BTreeMap::new();
+        for check in &slice.checks {
+            for input in self.model.stored_inputs(&check.reads) {
+                match self.known.get(&input) {
+                    Some(Known::Content(content)) => {
+                        contents.insert(input, content.clone());
+                    }
+                    // Its own rows are what is verified.
+                    None if input == slice.name => {}
+                    Some(Known::Pending | Known::Nothing) | None => return None,
+                }
+            }
+        }
+        Some(verified_digest(self.model, slice, &contents))
+    }
+
+    fn bytes_of(&self, input: &RelationName) -> u64 {
+        let source = self.state.sources.get(input).map(|version| version.bytes);
+        source.or_else(|| self.state.heads.get(input).map(|head| head.bytes)).unwrap_or(0)
+    }
 }
 
 fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<Item = Change> + 'a {
@@ -294,16 +465,14 @@ fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<I
         model.declarations.relations.contains_key(name) && !model.slices.get(name).is_some_and(|slice| slice.is_virtual)
     };
     let gone = state.heads.iter().filter(move |(name, head)| head.build.is_some() && !declared(name));
-    gone.map(|(name, head)| {
-        let (kind, message) = (ReasonKind::Dropped, format!("`{name}` is no longer declared"));
-        let _ = head;
-        Change {
-            name: name.clone(),
-            action: Action::Drop,
-            reasons: vec![Reason::new(kind, None, message)],
-            input_bytes: 0,
-            blocked: None,
-        }
+    gone.map(|(name, _)| Change {
+        name: name.clone(),
+        action: Action::Drop,
+        reasons: vec![Reason::new(ReasonKind::Dropped, None, format!("`{name}` is no longer declared"))],
+        input_bytes: 0,
+        changed_columns: BTreeSet::new(),
+        serve: None,
+        blocked: None,
     })
 }
 
@@ -311,13 +480,4 @@ impl ChangeSet {
     pub fn get(&self, name: &RelationName) -> Option<&Change> {
         self.changes.iter().find(|change| &change.name == name)
     }
-}
-
-/// What decides a slice's key, for explanations.
-pub fn preimage_of(
-    model: &SemanticModel,
-    slice: &Slice,
-    contents: &BTreeMap<RelationName, InputContent>,
-) -> KeyPreimage {
-    key::preimage(model, slice, contents)
 }

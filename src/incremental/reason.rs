@@ -1,8 +1,10 @@
 //! Why a slice needs something: typed, printed as a sentence, serialised as JSON.
 
 use super::{Blocked, StoreState, Wanted};
-use crate::manifest::{KeyPreimage, SourceVersion};
+use crate::algebra::Meaning;
+use crate::manifest::{BuildRecord, CommitRecord, Digests, LabelRecord, SourceVersion};
 use crate::name::RelationName;
+use crate::semantic::Slice;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,6 +19,8 @@ pub enum ReasonKind {
     InputData,
     /// An input is still to be built.
     InputPending,
+    /// Columns are called otherwise, stand in another order, or are fewer.
+    ColumnsRelabelled,
     PromisesChanged,
     BuiltBefore,
     Dropped,
@@ -38,6 +42,7 @@ impl ReasonKind {
             ReasonKind::InputRemoved => "input_removed",
             ReasonKind::InputData => "input_data_changed",
             ReasonKind::InputPending => "input_pending",
+            ReasonKind::ColumnsRelabelled => "columns_relabelled",
             ReasonKind::PromisesChanged => "promises_changed",
             ReasonKind::BuiltBefore => "built_before",
             ReasonKind::Dropped => "dropped",
@@ -85,58 +90,127 @@ pub fn of_pending(input: &RelationName) -> Reason {
     Reason::new(ReasonKind::InputPending, Some(input.clone()), message)
 }
 
-/// What differs in the slice itself.
-pub fn own_changes(old: &KeyPreimage, new: &KeyPreimage) -> Vec<Reason> {
-    let differs = [
-        (old.engine != new.engine, ReasonKind::EngineChanged, "this version of pie may give other rows"),
-        (old.query != new.query, ReasonKind::QueryChanged, "its query changed"),
-        // A changed query explains a changed schema.
-        (
-            old.schema != new.schema && old.query == new.query,
-            ReasonKind::SchemaChanged,
-            "the columns or types of its result changed",
-        ),
-        (old.layout != new.layout, ReasonKind::LayoutChanged, "its `sort by` changed"),
-    ];
-    let told = differs.into_iter().filter(|(differs, _, _)| *differs);
-    told.map(|(_, kind, message)| Reason::new(kind, None, message.to_owned())).collect()
+/// What differs in the meaning of a slice's query from what its head was built from, as reasons that make it run, and the
+/// columns that may change.
+pub fn of_query(
+    slice: &Slice,
+    meaning: Option<&Meaning>,
+    build: &BuildRecord,
+    head: &CommitRecord,
+) -> (Vec<Reason>, BTreeSet<String>) {
+    let all = || slice.columns.iter().map(|column| column.name.clone()).collect::<BTreeSet<_>>();
+    let Some(meaning) = meaning else { return (Vec::new(), all()) };
+    if meaning.row != build.preimage.row {
+        let message = match &meaning.opaque {
+            Some(cause) => format!("the text of its query changed (it has {cause}, so any change counts)"),
+            None => "its query gives other rows".to_owned(),
+        };
+        let reason =
+            Reason { columns: all().into_iter().collect(), ..Reason::new(ReasonKind::QueryChanged, None, message) };
+        return (vec![reason], all());
+    }
+    let before: BTreeMap<&str, &str> =
+        build.preimage.columns.iter().map(|column| (column.name.as_str(), column.fingerprint.as_str())).collect();
+    let known: BTreeSet<&str> = before.values().copied().collect();
+    let (mut added, mut changed) = (Vec::new(), Vec::new());
+    for (column, meaning) in slice.columns.iter().zip(&meaning.columns) {
+        if known.contains(meaning.fingerprint.as_str()) {
+            continue;
+        }
+        let published = head.columns.iter().any(|label| label.name == column.name);
+        if published { changed.push(column.name.clone()) } else { added.push(column.name.clone()) }
+    }
+    let mut reasons = Vec::new();
+    if !changed.is_empty() {
+        let message = format!("its query gives other values in {}", listed(&changed));
+        reasons.push(Reason { columns: changed.clone(), ..Reason::new(ReasonKind::QueryChanged, None, message) });
+    }
+    if !added.is_empty() {
+        let plural = if added.len() == 1 { "column" } else { "columns" };
+        let message = format!("it has the new {plural} {}", listed(&added));
+        reasons.push(Reason { columns: added.clone(), ..Reason::new(ReasonKind::SchemaChanged, None, message) });
+    }
+    (reasons, changed.into_iter().chain(added).collect())
 }
 
-/// What differs in its inputs, for those whose rows are known. For sources the changed columns and partitions are named,
-/// from the version that the last build read.
-pub fn input_changes(
-    slice: &RelationName,
-    old: &KeyPreimage,
-    new: &KeyPreimage,
-    pending: &[RelationName],
-    state: &StoreState,
-    wanted: &mut BTreeSet<Wanted>,
-) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    for (input, content) in &new.inputs {
-        let Some(name) = RelationName::parse(input) else { continue };
-        match old.inputs.get(input) {
-            Some(before) if before == content => {}
-            Some(_) => reasons.push(data_changed(slice, &name, state, wanted)),
-            None => reasons.push(Reason::new(ReasonKind::InputAdded, Some(name), format!("it reads `{input}` now"))),
+/// What a new record over the same build changes.
+pub fn of_labels(before: &[LabelRecord], after: &[LabelRecord]) -> Vec<Reason> {
+    let mut told = Vec::new();
+    for label in after {
+        let same_name = before.iter().find(|other| other.name == label.name);
+        let from = before.iter().find(|other| other.stored == label.stored);
+        match (same_name, from) {
+            (Some(same), _) if same.stored == label.stored => {}
+            (_, Some(from)) => told.push(format!("`{}` is called `{}` now", from.name, label.name)),
+            (_, None) => told.push(format!("`{}` is published again", label.name)),
         }
     }
-    for input in old.inputs.keys().filter(|input| !new.inputs.contains_key(*input)) {
-        let Some(name) = RelationName::parse(input).filter(|name| !pending.contains(name)) else { continue };
-        reasons.push(Reason::new(ReasonKind::InputRemoved, Some(name), format!("it no longer reads `{input}`")));
+    for label in before.iter().filter(|label| !after.iter().any(|other| other.stored == label.stored)) {
+        told.push(format!("`{}` is left out", label.name));
     }
-    reasons
+    let order = |labels: &[LabelRecord]| labels.iter().map(|label| label.stored.clone()).collect::<Vec<_>>();
+    if told.is_empty() && order(before) != order(after) {
+        told.push("its columns stand in another order".to_owned());
+    }
+    if told.is_empty() {
+        return Vec::new();
+    }
+    let message = format!("{}; nothing runs", told.join(", "));
+    let columns = after.iter().map(|label| label.name.clone()).collect();
+    vec![Reason { columns, ..Reason::new(ReasonKind::ColumnsRelabelled, None, message) }]
 }
 
-fn data_changed(
-    slice: &RelationName,
+/// What a build read of an input.
+pub fn read_before(build: &BuildRecord, input: &RelationName) -> Option<Digests> {
+    let name = input.to_string();
+    let parts =
+        std::iter::once(&build.preimage.inputs).chain(build.preimage.columns.iter().map(|column| &column.inputs));
+    let mut found: Option<Digests> = None;
+    for digests in parts.filter_map(|inputs| inputs.get(&name)) {
+        let found = found.get_or_insert_with(|| Digests { rows: digests.rows, columns: BTreeMap::new() });
+        found.columns.extend(digests.columns.iter().map(|(column, digest)| (column.clone(), digest.clone())));
+    }
+    found
+}
+
+/// The columns of a slice that depend on some columns of an input, or on which rows it has.
+pub fn affected(
+    slice: &Slice,
+    meaning: &Meaning,
     input: &RelationName,
+    columns: &BTreeSet<String>,
+    rows: bool,
+) -> BTreeSet<String> {
+    let touches = |reads: &crate::algebra::Reads| {
+        reads.get(input).is_some_and(|read| rows || read.iter().any(|column| columns.contains(column)))
+    };
+    let all = touches(&meaning.row_reads);
+    let affected = slice.columns.iter().zip(&meaning.columns).filter(|(_, column)| all || touches(&column.reads));
+    affected.map(|(column, _)| column.name.clone()).collect()
+}
+
+/// Whether the rows are sorted by other columns than the head's build.
+pub fn sort_changed(slice: &Slice, build: &BuildRecord, head: &CommitRecord) -> bool {
+    let stored =
+        |name: &String| head.columns.iter().find(|label| &label.name == name).map(|label| label.stored.clone());
+    slice.sort_by.iter().map(stored).collect::<Option<Vec<_>>>().as_ref() != Some(&build.sort_by)
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// For sources the changed columns and partitions are named, from the version that the last build read.
+pub fn data_changed(
+    slice: &Slice,
+    input: &RelationName,
+    used: &BTreeSet<String>,
     state: &StoreState,
     wanted: &mut BTreeSet<Wanted>,
 ) -> Reason {
     let mut reason =
         Reason::new(ReasonKind::InputData, Some(input.clone()), format!("the rows of its input `{input}` changed"));
-    let build = state.head_builds.get(slice);
+    let build = state.head_builds.get(&slice.name);
     let read = build.and_then(|build| {
         build.inputs.iter().find(|record| record.name == input.to_string() && record.kind == "source")
     });
@@ -147,8 +221,9 @@ fn data_changed(
         }
         Some(None) => {}
         Some(Some(old)) => {
-            let (columns, partitions) = difference(old, new);
-            let what = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            let (mut columns, partitions) = difference(old, new);
+            let everywhere = columns.len() == new.columns.len();
+            columns.retain(|column| used.contains(column));
             let place = match partitions.as_slice() {
                 [] => String::new(),
                 [one] if one.is_empty() => String::new(),
@@ -157,9 +232,8 @@ fn data_changed(
                 }
                 many => format!(" in {} partitions", many.len()),
             };
-            let all = columns.len() == new.columns.len();
-            let columns_text = if all || columns.is_empty() { "rows".to_owned() } else { what(&columns) };
-            reason.message = format!("its input `{input}` changed: {columns_text}{place}");
+            let what = if everywhere || columns.is_empty() { "rows".to_owned() } else { listed(&columns) };
+            reason.message = format!("its input `{input}` changed: {what}{place}");
             reason.columns = columns;
             reason.partitions = partitions;
         }

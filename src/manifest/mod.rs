@@ -3,6 +3,7 @@
 //! ```text
 //!   SourceVersion   one frozen state of a source          sources/<domain>/<source>/log/<number>.json
 //!   BuildRecord     one execution of a slice's query      slices/<domain>/<slice>/builds/<id>/build.json
+//!   KeyRecord       where a build is found again          keys/<row key>/<id>.json
 //!   CommitRecord    what a slice's readers see            heads/<env>/<domain>/<slice>/<number>.json
 //! ```
 //!
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
 /// The format that this version of pie writes, and the only one it reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A column as it was when the record was written; the type as Arrow writes it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -105,29 +106,67 @@ pub struct InputRecord {
     pub content: String,
 }
 
-/// Everything that a build's key is made of, so that a difference can be named.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct KeyPreimage {
-    pub engine: String,
-    /// Digest of the normalised query text, virtual inputs inlined.
-    pub query: String,
-    /// `sort by`, which decides the order in which rows are stored.
-    pub layout: String,
-    /// Digest of the result's columns and types.
-    pub schema: String,
-    /// Content digest and schema digest of each input, by name.
-    pub inputs: BTreeMap<String, String>,
+/// How many rows a relation has, and a digest of each of some of its columns, all in one order of the rows: relations that
+/// agree in this hold the same rows of these columns.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Digests {
+    pub rows: u64,
+    pub columns: BTreeMap<String, String>,
 }
 
-/// One finished execution of a slice's query. Found again by its key.
+/// Everything that a build's keys are made of, so that a difference can be named.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyPreimage {
+    /// What this version of pie and its engine make of queries.
+    pub engine: String,
+    /// Fingerprint of the query's row space.
+    pub row: String,
+    /// What decides which rows there are, by relation.
+    pub inputs: BTreeMap<String, Digests>,
+    pub columns: Vec<ColumnPreimage>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ColumnPreimage {
+    pub name: String,
+    /// Of the column's term over the row space, and its type.
+    pub fingerprint: String,
+    /// What decides the values, by relation.
+    pub inputs: BTreeMap<String, Digests>,
+}
+
+/// Keys of a build: of its rows, and of each column over them, by the column's name in the build's files.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Keys {
+    pub row: String,
+    pub columns: BTreeMap<String, String>,
+}
+
+/// Where builds are found again by the key of their rows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyRecord {
+    pub format: u32,
+    /// The slice whose folder the build lies in.
+    pub slice: String,
+    pub build: String,
+    pub keys: Keys,
+    /// The columns by which the rows are sorted first, by their names in the files.
+    pub sort_by: Vec<String>,
+}
+
+/// One finished execution of a slice's query. Found again by its keys.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct BuildRecord {
     pub format: u32,
     pub slice: String,
     pub id: String,
-    pub key: String,
+    /// What it was made from, over what its query reads.
     pub preimage: KeyPreimage,
+    /// One for each way of looking at the query: over what it reads, and written out down to sources.
+    pub keys: Vec<Keys>,
+    pub sort_by: Vec<String>,
     pub inputs: Vec<InputRecord>,
+    /// As they are called in the files.
     pub columns: Vec<ColumnRecord>,
     pub partition_by: Vec<String>,
     pub partitions: Vec<PartitionBuild>,
@@ -138,6 +177,16 @@ pub struct BuildRecord {
     pub created_at: String,
     pub elapsed_ms: u64,
     pub pie: String,
+}
+
+/// A column as readers see it, and what it is called in the files.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LabelRecord {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub data_type: String,
+    pub nullable: bool,
+    pub stored: String,
 }
 
 /// One partition of a build: its content and the files that hold it.
@@ -184,6 +233,7 @@ pub struct CommitRecord {
     pub kind: CommitKind,
     /// The build that is served; `None` after a drop.
     pub build: Option<BuildReference>,
+    pub columns: Vec<LabelRecord>,
     pub inputs: Vec<InputRecord>,
     /// Inputs that were read at their last good version because a newer one failed or is held.
     pub stale_inputs: Vec<InputRecord>,
@@ -200,8 +250,9 @@ pub struct CommitRecord {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct BuildReference {
+    /// The slice whose folder it lies in: another one where the slice was renamed.
+    pub slice: String,
     pub id: String,
-    pub key: String,
     /// Of the build record's bytes.
     pub blake3: String,
 }
@@ -248,14 +299,60 @@ pub fn digest_all<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 impl KeyPreimage {
-    /// The key under which the build is stored.
-    pub fn key(&self) -> String {
-        let mut parts = vec![self.engine.as_str(), &self.query, &self.layout, &self.schema];
-        for (name, content) in &self.inputs {
-            parts.push(name);
-            parts.push(content);
+    /// The keys under which a build of this is found, by the names of its columns.
+    pub fn keys(&self) -> Keys {
+        let mut parts = vec!["row".to_owned(), self.engine.clone(), self.row.clone()];
+        add_inputs(&self.inputs, &mut parts);
+        let row = digest_all(parts.iter().map(String::as_str));
+        let column = |column: &ColumnPreimage| {
+            let mut parts = vec!["column".to_owned(), row.clone(), column.fingerprint.clone()];
+            add_inputs(&column.inputs, &mut parts);
+            (column.name.clone(), digest_all(parts.iter().map(String::as_str)))
+        };
+        let columns = self.columns.iter().map(column).collect();
+        Keys { row, columns }
+    }
+}
+
+fn add_inputs(inputs: &BTreeMap<String, Digests>, parts: &mut Vec<String>) {
+    for (name, digests) in inputs {
+        parts.extend([name.clone(), digests.rows.to_string(), digests.columns.len().to_string()]);
+        for (column, digest) in &digests.columns {
+            parts.extend([column.clone(), digest.clone()]);
         }
-        digest_all(parts)
+    }
+}
+
+impl BuildRecord {
+    /// What its rows hold, by the columns' names in the files.
+    pub fn digests(&self) -> Digests {
+        let parts: Vec<Content> = self.partitions.iter().map(|partition| partition.content.clone()).collect();
+        let content = Content::concat(&parts);
+        Digests { rows: content.rows, columns: content.columns }
+    }
+}
+
+impl SourceVersion {
+    /// What its rows hold. Partitions and their values count: a digest of a column is one of each partition in turn.
+    pub fn digests(&self) -> Digests {
+        let named = self.partitions.iter().map(|partition| {
+            let values = partition.values.iter().map(|value| value.as_deref().unwrap_or("\u{0}null"));
+            let values = digest_all(values);
+            let columns = partition.content.columns.iter();
+            let columns = columns.map(|(name, digest)| (name.clone(), digest_all([values.as_str(), digest.as_str()])));
+            Content { rows: partition.content.rows, columns: columns.collect() }
+        });
+        let content = Content::concat(&named.collect::<Vec<_>>());
+        Digests { rows: content.rows, columns: content.columns }
+    }
+}
+
+impl Digests {
+    /// Only some columns; one that there isn't counts as missing.
+    pub fn only<'a>(&self, columns: impl IntoIterator<Item = &'a String>) -> Digests {
+        let digest = |column: &String| self.columns.get(column).cloned().unwrap_or_else(|| "missing".to_owned());
+        let columns = columns.into_iter().map(|column| (column.clone(), digest(column))).collect();
+        Digests { rows: self.rows, columns }
     }
 }
 
@@ -305,8 +402,8 @@ mod tests {
 
     #[test]
     fn unknown_formats_are_refused() {
-        let record = br#"{"format": 2, "rows": 1}"#;
-        assert_eq!(read::<BuildRecord>(record).err(), Some(ReadError::UnknownFormat(2)));
+        let record = br#"{"format": 1, "rows": 1}"#;
+        assert_eq!(read::<BuildRecord>(record).err(), Some(ReadError::UnknownFormat(1)));
         assert!(matches!(read::<BuildRecord>(b"{}"), Err(ReadError::Damaged(_))));
         assert!(matches!(read::<BuildRecord>(b"{\"format\":1"), Err(ReadError::Damaged(_))));
     }
@@ -317,26 +414,42 @@ mod tests {
         assert_ne!(digest_all(["", "a"]), digest_all(["a", ""]));
     }
 
+    fn digests(column: &str, digest: &str) -> BTreeMap<String, Digests> {
+        let columns = BTreeMap::from([(column.to_owned(), digest.to_owned())]);
+        BTreeMap::from([("a.b".to_owned(), Digests { rows: 1, columns })])
+    }
+
     #[test]
-    fn every_part_of_a_preimage_reaches_the_key() {
+    fn every_part_of_a_preimage_reaches_the_keys() {
+        let column = ColumnPreimage { name: "c".to_owned(), fingerprint: "f".to_owned(), inputs: digests("x", "1") };
         let base = KeyPreimage {
             engine: "e".to_owned(),
-            query: "q".to_owned(),
-            layout: "l".to_owned(),
-            schema: "s".to_owned(),
-            inputs: BTreeMap::from([("a.b".to_owned(), "1".to_owned())]),
+            row: "r".to_owned(),
+            inputs: digests("x", "1"),
+            columns: vec![column.clone()],
         };
-        let changed = [
+        let rows = [
             KeyPreimage { engine: "x".to_owned(), ..base.clone() },
-            KeyPreimage { query: "x".to_owned(), ..base.clone() },
-            KeyPreimage { layout: "x".to_owned(), ..base.clone() },
-            KeyPreimage { schema: "x".to_owned(), ..base.clone() },
-            KeyPreimage { inputs: BTreeMap::from([("a.b".to_owned(), "2".to_owned())]), ..base.clone() },
-            KeyPreimage { inputs: BTreeMap::from([("a.c".to_owned(), "1".to_owned())]), ..base.clone() },
+            KeyPreimage { row: "x".to_owned(), ..base.clone() },
+            KeyPreimage { inputs: digests("x", "2"), ..base.clone() },
+            KeyPreimage { inputs: digests("y", "1"), ..base.clone() },
             KeyPreimage { inputs: BTreeMap::new(), ..base.clone() },
         ];
-        for other in &changed {
-            assert_ne!(other.key(), base.key(), "{other:?}");
+        for other in &rows {
+            assert_ne!(other.keys().row, base.keys().row, "{other:?}");
+            assert_ne!(other.keys().columns["c"], base.keys().columns["c"], "{other:?}");
         }
+        let columns = [
+            ColumnPreimage { fingerprint: "x".to_owned(), ..column.clone() },
+            ColumnPreimage { inputs: digests("x", "2"), ..column.clone() },
+            ColumnPreimage { inputs: BTreeMap::new(), ..column.clone() },
+        ];
+        for other in columns {
+            let other = KeyPreimage { columns: vec![other], ..base.clone() };
+            assert_eq!(other.keys().row, base.keys().row);
+            assert_ne!(other.keys().columns["c"], base.keys().columns["c"], "{other:?}");
+        }
+        let renamed = KeyPreimage { columns: vec![ColumnPreimage { name: "d".to_owned(), ..column }], ..base.clone() };
+        assert_eq!(renamed.keys().columns["d"], base.keys().columns["c"], "a name is no meaning");
     }
 }

@@ -41,11 +41,9 @@ impl SlicePlan {
 /// Makes the plan of a set of changes.
 pub fn plan(model: &SemanticModel, changes: &ChangeSet) -> BuildPlan {
     let slice_plan = |change: &Change| {
-        let columns =
-            |name| model.columns(name).unwrap_or_default().iter().map(|column| column.name.clone()).collect::<Vec<_>>();
-        let runs = matches!(change.action, Action::Build | Action::Maybe);
-        let (changed, unchanged) =
-            if runs { (columns(&change.name), Vec::new()) } else { (Vec::new(), columns(&change.name)) };
+        let columns = model.columns(&change.name).unwrap_or_default().iter().map(|column| column.name.clone());
+        let runs = change.action.may_run();
+        let (changed, unchanged) = columns.partition(|name| change.changed_columns.contains(name));
         let (read, avoided) = if runs { (change.input_bytes, 0) } else { (0, change.input_bytes) };
         let inputs = model.graph.ancestors(&change.name);
         let after =

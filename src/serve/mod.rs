@@ -5,5 +5,6 @@ mod json;
 mod query;
 mod table;
 
+pub use json::rows as json_rows;
 pub use query::{Answer, QueryError, query};
 pub use table::{Format, cell, write};

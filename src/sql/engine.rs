@@ -1,14 +1,19 @@
 //! The functions, planners and settings of DataFusion that give SQL its meaning, made once a process.
 
+use datafusion::common::Result;
+use datafusion::common::tree_node::Transformed;
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Aggregate, LogicalPlan};
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/1 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/2 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.
@@ -33,10 +38,52 @@ pub fn session_config() -> SessionConfig {
 /// The state that planning reads: functions, expression planners, analyzer, options. It knows no table and no store.
 pub fn engine() -> &'static SessionState {
     static ENGINE: LazyLock<SessionState> = LazyLock::new(|| {
-        let state = SessionStateBuilder::new().with_config(session_config()).with_default_features().build();
+        let builder = SessionStateBuilder::new().with_config(session_config()).with_default_features();
+        let state = with_functions(builder).build();
         SessionContext::new_with_state(state).state()
     });
     &ENGINE
+}
+
+/// Puts pie's own functions over the engine's: sums and averages of floats that don't depend on the order of rows. And keeps an
+/// optimizer rule from computing a sum from rounded parts of it, depending on which other columns a query has.
+pub fn with_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
+    builder.aggregate_functions().get_or_insert_default().extend(super::exact::aggregates());
+    let rules = Optimizer::new().rules.into_iter().map(|rule| match rule.name() {
+        "single_distinct_aggregation_to_group_by" => Arc::new(WholeSums(rule)) as Arc<dyn OptimizerRule + Send + Sync>,
+        _ => rule,
+    });
+    builder.with_optimizer_rules(rules.collect())
+}
+
+/// The rule that computes `count(distinct a), sum(x)` in two steps, kept from sums of floats: a sum of rounded sums isn't
+/// the sum, and the same column without `count(distinct a)` beside it would have other bits.
+#[derive(Debug)]
+struct WholeSums(Arc<dyn OptimizerRule + Send + Sync>);
+
+impl OptimizerRule for WholeSums {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let floats = |aggregate: &Aggregate| {
+            let groups = aggregate.group_expr_len().unwrap_or_default();
+            aggregate.schema.fields().iter().skip(groups).any(|field| field.data_type().is_floating())
+        };
+        match &plan {
+            LogicalPlan::Aggregate(aggregate) if floats(aggregate) => Ok(Transformed::no(plan)),
+            _ => self.0.rewrite(plan, config),
+        }
+    }
 }
 
 /// The engine's options; shared.

@@ -12,6 +12,7 @@
 mod catalog;
 mod engine;
 mod error;
+mod exact;
 mod gate;
 mod limits;
 mod localize;
@@ -20,7 +21,7 @@ mod plan;
 pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
-pub use engine::{ENGINE_VERSION, engine, session_config};
+pub use engine::{ENGINE_VERSION, engine, session_config, with_functions};
 pub use error::{plain as error_text, types_sentence};
 pub use limits::QueryLimits;
 pub use parse::{

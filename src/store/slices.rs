@@ -1,20 +1,12 @@
 //! Builds and commits of slices.
 
 use super::{Numbered, Store, StoreError};
-use crate::manifest::{self, BuildRecord, BuildReference, CommitRecord, digest};
+use crate::manifest::{self, BuildRecord, BuildReference, CommitRecord, KeyRecord, Keys, digest};
 use crate::name::RelationName;
 use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
 use futures::{StreamExt, TryStreamExt};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The object that makes a build findable by its key.
-#[derive(Serialize, Deserialize)]
-struct KeyRecord {
-    format: u32,
-    build: String,
-}
 
 impl Store {
     /// What readers of a slice see; `None` where it was never published. After a drop the record has no build.
@@ -73,16 +65,34 @@ impl Store {
         slice_folder(slice).join("builds").join(build)
     }
 
-    /// Finds a build by its key.
-    pub async fn find_build(
-        &self,
-        slice: &RelationName,
-        key: &str,
-    ) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
-        let path = key_path(slice, key);
-        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
-        let found: KeyRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
-        self.build(slice, &found.build).await
+    /// Finds the builds, of whatever slice, whose rows have a key: one listing and two reads for each.
+    pub async fn find_builds(&self, row: &str) -> Result<Vec<(KeyRecord, BuildReference, BuildRecord)>, StoreError> {
+        let folder = Path::from_iter(["keys", row]);
+        let list = self.objects.list(Some(&folder));
+        let mut metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", &folder, e))?;
+        metas.sort_by(|a, b| a.location.cmp(&b.location));
+        let mut builds = Vec::new();
+        for meta in metas.iter().filter(|meta| meta.location.as_ref().ends_with(".json")) {
+            let Some(bytes) = self.read(&meta.location).await? else { continue };
+            let found: KeyRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&meta.location, e))?;
+            let Some(slice) = RelationName::parse(&found.slice) else { continue };
+            // A build that is gone can't be served.
+            if let Some((reference, record)) = self.build(&slice, &found.build).await? {
+                builds.push((found, reference, record));
+            }
+        }
+        Ok(builds)
+    }
+
+    /// Makes a build findable by further keys.
+    pub async fn record_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        let columns = key.keys.columns.iter().flat_map(|(name, key)| [name.as_str(), key.as_str()]);
+        let columns = manifest::digest_all(columns);
+        let path = Path::from_iter(["keys", &key.keys.row, &format!("{}-{}.json", key.build, &columns[..16])]);
+        match self.create(&path, manifest::write(key)).await {
+            Ok(()) | Err(StoreError::Exists { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads a build's record; `None` where there is none.
@@ -94,20 +104,29 @@ impl Store {
         let path = self.build_folder(slice, id).join("build.json");
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let record: BuildRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
-        let reference = BuildReference { id: record.id.clone(), key: record.key.clone(), blake3: digest(&bytes) };
-        Ok(Some((reference, record)))
+        Ok(Some((reference_to(&record, &bytes), record)))
     }
 
-    /// Records a finished and verified build and makes it findable. Of two builds of one key the first stays.
+    /// Records a finished and verified build and makes it findable by all its keys.
     pub async fn record_build(&self, slice: &RelationName, record: &BuildRecord) -> Result<BuildReference, StoreError> {
         let bytes = manifest::write(record);
-        let reference = BuildReference { id: record.id.clone(), key: record.key.clone(), blake3: digest(&bytes) };
-        self.create(&self.build_folder(slice, &record.id).join("build.json"), bytes).await?;
-        let key = manifest::write(&KeyRecord { format: manifest::FORMAT, build: record.id.clone() });
-        match self.create(&key_path(slice, &record.key), key).await {
-            Ok(()) | Err(StoreError::Exists { .. }) => Ok(reference),
-            Err(error) => Err(error),
+        self.create(&self.build_folder(slice, &record.id).join("build.json"), bytes.clone()).await?;
+        let mut rows: Vec<&Keys> = Vec::new();
+        for keys in &record.keys {
+            if rows.contains(&keys) {
+                continue;
+            }
+            rows.push(keys);
+            let key = KeyRecord {
+                format: manifest::FORMAT,
+                slice: record.slice.clone(),
+                build: record.id.clone(),
+                keys: keys.clone(),
+                sort_by: record.sort_by.clone(),
+            };
+            self.record_key(&key).await?;
         }
+        Ok(reference_to(record, &bytes))
     }
 
     /// Removes the files of a build that wasn't recorded. What can't be removed stays: nothing refers to it.
@@ -128,6 +147,6 @@ fn slice_folder(slice: &RelationName) -> Path {
     Path::from_iter(["slices", slice.domain.as_str(), slice.name.as_str()])
 }
 
-fn key_path(slice: &RelationName, key: &str) -> Path {
-    slice_folder(slice).join("keys").join(format!("{key}.json"))
+fn reference_to(record: &BuildRecord, bytes: &[u8]) -> BuildReference {
+    BuildReference { slice: record.slice.clone(), id: record.id.clone(), blake3: digest(bytes) }
 }

@@ -61,7 +61,7 @@ fn records_of_a_newer_pie_are_refused() {
     let dir = built();
     let record = &stored(dir.path(), &["heads", "large"])[0];
     let text = std::fs::read_to_string(record).expect("the record can be read");
-    std::fs::write(record, text.replace("\"format\": 1", "\"format\": 2")).expect("the record can be written");
+    std::fs::write(record, text.replace("\"format\": 2", "\"format\": 3")).expect("the record can be written");
     let output = pie::run(dir.path(), &["build"]);
     assert_eq!(output.code, 1, "{}", output.err);
     assert!(output.err.contains("E0603"), "{}", output.err);
@@ -175,4 +175,36 @@ fn two_builders_at_once_publish_one_version_each_number() {
     let expected: Vec<String> = (1..=numbers.len()).map(|number| format!("{number:020}")).collect();
     assert_eq!(numbers, expected, "numbers without gaps");
     assert_eq!(pie::run(dir.path(), &["show", "large", "--format", "csv"]).out, "id,amount\n2,20\n");
+}
+
+#[test]
+fn verify_finds_published_rows_that_the_query_does_not_give() {
+    let dir = built();
+    let run = |args: &[&str]| pie::run(dir.path(), args);
+    assert_eq!(run(&["verify"]).code, 0, "{}", run(&["verify"]).err);
+    let path = dir.path().join("main.pie");
+    let text = std::fs::read_to_string(&path).expect("the project can be read");
+    std::fs::write(&path, text.replace("amount > 10", "amount > 5")).expect("the project can be written");
+    assert_eq!(run(&["build"]).code, 0);
+    // The first build's rows under the second one's keys: pie takes them for fresh.
+    let records: Vec<PathBuf> = stored(dir.path(), &["large/builds", "build.json"]);
+    let read = |path: &PathBuf| -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(path).expect("a record can be read")).expect("a record is JSON")
+    };
+    let (mut old, new) = (read(&records[0]), read(&records[1]));
+    let head = &stored(dir.path(), &["heads", "large"])[1];
+    let text = std::fs::read_to_string(head).expect("a record can be read");
+    let id = |record: &serde_json::Value| record["id"].as_str().expect("a build has an id").to_owned();
+    std::fs::write(head, text.replace(&id(&new), &id(&old))).expect("a record can be written");
+    old["keys"] = new["keys"].clone();
+    std::fs::write(&records[0], old.to_string()).expect("a record can be written");
+    assert_eq!(run(&["plan", "--detailed-exitcode"]).code, 0, "pie notices nothing");
+
+    let output = run(&["verify", "--format", "json"]);
+    assert_eq!(output.code, 1, "{}{}", output.err, output.out);
+    let report = output.json().expect("the report is JSON");
+    let (large, total) = (&report["slices"][0], &report["slices"][1]);
+    assert_eq!((&large["status"], &total["status"]), (&"differs".into(), &"verified".into()), "{report:#}");
+    assert_eq!(large["missing"], serde_json::json!({ "count": 1, "examples": [{ "id": 1, "amount": 10 }] }));
+    assert_eq!((&large["extra"]["count"], &large["diagnostics"][0]["code"]), (&0.into(), &"E0801".into()));
 }

@@ -55,7 +55,7 @@ const SHOPS: &str = "shop,city\nnorth,Oslo\nsouth,Rome\n";
 
 #[test]
 fn schemas_are_schemas() {
-    for name in ["diagnostic", "check", "plan", "build", "query", "status"] {
+    for name in ["diagnostic", "check", "plan", "build", "verify", "query", "status"] {
         let schema = schema(name);
         assert!(jsonschema::meta::is_valid(&schema), "{name}: {:?}", jsonschema::meta::validate(&schema));
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
@@ -71,6 +71,7 @@ fn a_sound_project_follows_the_schemas() {
     succeeds(run(&["freeze"]));
     valid("plan", &run(&["plan", "--format", "json"]));
     valid("build", &run(&["build", "--format", "json"]));
+    valid("verify", &run(&["verify", "--format", "json"]));
     let rows = valid("query", &run(&["query", "--format", "json", "select * from orders.daily order by day, shop"]));
     assert_eq!(rows[0]["revenue"], "20.00", "decimals are strings");
     assert_eq!((&rows[0]["day"], &rows[2]["revenue"]), (&"2026-03-01".into(), &Value::Null));
