@@ -93,6 +93,7 @@ codes! {
     ColumnCount = "E0311" "column-count",
     CheckNotBoolean = "E0312" "check-not-boolean",
     FileFunction = "E0313" "file-function",
+    OpenFrame = "E0314" "open-frame",
 
     // Freezing.
     NoFiles = "E0401" "no-files",
@@ -135,6 +136,7 @@ codes! {
     UnnamedColumn = "W0102" "unnamed-column",
     NullComparison = "W0103" "null-comparison",
     UnverifiedPromise = "W0104" "unverified-promise",
+    OpenChoice = "W0105" "open-choice",
 }
 
 #[cfg(test)]

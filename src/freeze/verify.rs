@@ -78,9 +78,9 @@ pub async fn duplicate_key(
     let mut catalog = Catalog::default();
     catalog.insert(
         "t".to_owned(),
-        Relation { name: name.clone(), schema: std::sync::Arc::clone(&files.schema), view: None },
+        Relation { name: name.clone(), schema: std::sync::Arc::clone(&files.schema), key: Vec::new(), view: None },
     );
-    let planned = sql::plan_query(&parsed, &catalog, sources.get(file), &BTreeSet::new());
+    let planned = sql::plan_question(&parsed, &catalog, sources.get(file), &BTreeSet::new());
     let plan = planned.plan.ok_or_else(|| describe(planned.diagnostics))?;
     let tables = Tables::from([(name.clone(), files_table(files))]);
     let stream = runtime.stream(&plan, &tables, false).await.map_err(|e| e.to_string())?;

@@ -156,6 +156,7 @@ pub(super) fn analyze(
     let relation = (usable && !syntax.broken && (!syntax.is_virtual || view.is_some())).then(|| Relation {
         name: name.clone(),
         schema: relation_schema,
+        key: if syntax.is_virtual { Vec::new() } else { slice.key.clone() },
         view,
     });
     (slice, Known { relation, poisoned, scans: if syntax.is_virtual && !too_large { scans } else { 1 } })
@@ -229,7 +230,7 @@ fn checks(
     text: &SourceText,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Check> {
-    let own = Relation { name: declaration.name.clone(), schema: Arc::clone(schema), view: None };
+    let own = Relation { name: declaration.name.clone(), schema: Arc::clone(schema), key: Vec::new(), view: None };
     let plan = |check: &crate::resolve::Check, diagnostics: &mut Vec<Diagnostic>| {
         let predicate = check.predicate.as_ref().filter(|_| usable)?;
         // A predicate may name its own slice too, by either of its names.

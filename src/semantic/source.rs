@@ -38,6 +38,7 @@ pub(super) fn analyze(declaration: &SourceDeclaration, diagnostics: &mut Vec<Dia
     let relation = (!columns.is_empty() && !syntax.broken).then(|| Relation {
         name: declaration.name.clone(),
         schema: super::schema_of(&columns),
+        key: if valid { key.clone() } else { Vec::new() },
         view: None,
     });
     let source = Source {

@@ -51,7 +51,8 @@ pub async fn query(
         match found.as_slice() {
             [name] => {
                 let set = &tables[*name];
-                let relation = Relation { name: (*name).clone(), schema: Arc::clone(&set.schema), view: None };
+                let relation =
+                    Relation { name: (*name).clone(), schema: Arc::clone(&set.schema), key: Vec::new(), view: None };
                 catalog.insert(reference.key(), relation);
                 bound.insert((*name).clone(), files_table(set.clone()));
             }
@@ -83,7 +84,7 @@ pub async fn query(
     if !unknown.is_empty() {
         return Err(failed(&sources, unknown));
     }
-    let planned = sql::plan_query(&parsed, &catalog, sources.get(file), &BTreeSet::new());
+    let planned = sql::plan_question(&parsed, &catalog, sources.get(file), &BTreeSet::new());
     let Some(plan) = planned.plan else { return Err(failed(&sources, planned.diagnostics)) };
     let run = async {
         let stream = runtime.stream(&plan, &bound, false).await?;

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct Relation {
     pub name: RelationName,
     pub schema: SchemaRef,
+    /// Columns that identify a row, none of them ever null: verified before anything reads the relation.
+    pub key: Vec<String>,
     /// The analysed plan of a virtual slice, which its readers inline.
     pub view: Option<Arc<LogicalPlan>>,
 }
@@ -95,6 +97,11 @@ pub fn table_function_of(source: &Arc<dyn TableSource>) -> Option<(&str, &[Expr]
 /// What runs in place of a table function's source.
 pub fn table_function_rows(source: &Arc<dyn TableSource>) -> Option<Arc<dyn TableSource>> {
     source.downcast_ref::<FunctionSource>().map(|source| Arc::clone(&source.rows))
+}
+
+/// The columns of the relation's key that a plan's table source stands for.
+pub fn key_of(source: &Arc<dyn TableSource>) -> Option<&[String]> {
+    source.downcast_ref::<CatalogSource>().map(|source| source.relation.key.as_slice())
 }
 
 impl ContextProvider for Catalog {

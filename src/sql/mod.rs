@@ -10,6 +10,7 @@
 //! virtual slices.
 
 mod catalog;
+mod complete;
 mod engine;
 mod error;
 mod exact;
@@ -27,7 +28,7 @@ pub use limits::QueryLimits;
 pub use parse::{
     ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query, parse_question,
 };
-pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, unnamed_columns};
+pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
 
 /// A plan as SQL again, as far as DataFusion's unparser goes.
 pub fn to_sql(plan: &LogicalPlan) -> Result<String, String> {

@@ -1,6 +1,7 @@
 //! A parsed query and the relations it reads → its analysed plan and columns, with every error found.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, key_of, relation_of};
+use super::complete;
 use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
@@ -8,12 +9,14 @@ use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
 use super::types::storage_type;
 use super::{DataType, LogicalPlan};
 use crate::diagnostic::{self, Code, Diagnostic};
+use crate::name::RelationName;
 use crate::text::{SourceText, Span};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Diagnostic as EngineDiagnostic};
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr, Spanned, Statement};
 use datafusion::sql::sqlparser::tokenizer::{self, Location};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many errors of one query are looked for.
 const MAX_ERRORS: usize = 20;
@@ -40,13 +43,33 @@ pub struct PlannedQuery {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Plans a query. `poisoned` are names of input columns whose own definition is in error: errors about them follow from
+/// Plans a question about published data: as [`plan_query`], with the choices that SQL leaves to the engine left to it.
+pub fn plan_question(
+    parsed: &ParsedQuery,
+    catalog: &Catalog,
+    source: &SourceText,
+    poisoned: &BTreeSet<String>,
+) -> PlannedQuery {
+    plan_with(parsed, catalog, source, poisoned, false)
+}
+
+/// Plans a query and completes what SQL leaves open in it. `poisoned` are names of input columns whose own definition is in error: errors about them follow from
 /// that and stay silent.
 pub fn plan_query(
     parsed: &ParsedQuery,
     catalog: &Catalog,
     source: &SourceText,
     poisoned: &BTreeSet<String>,
+) -> PlannedQuery {
+    plan_with(parsed, catalog, source, poisoned, true)
+}
+
+fn plan_with(
+    parsed: &ParsedQuery,
+    catalog: &Catalog,
+    source: &SourceText,
+    poisoned: &BTreeSet<String>,
+    close: bool,
 ) -> PlannedQuery {
     let mut found = Found { diagnostics: Vec::new(), silent: false };
     let mut query = parsed.query.as_ref().clone();
@@ -82,6 +105,7 @@ pub fn plan_query(
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
+        let plan = if clean && close { closed(plan, parsed, source, &mut found) } else { plan };
         let errors = found.diagnostics.iter().any(Diagnostic::is_error);
         diagnostic::sort(&mut found.diagnostics);
         let plan = (clean && !errors).then_some(plan);
@@ -89,6 +113,31 @@ pub fn plan_query(
     }
     diagnostic::sort(&mut found.diagnostics);
     PlannedQuery { plan: None, columns: None, diagnostics: found.diagnostics }
+}
+
+/// A plan without open choices; each is told.
+fn closed(plan: LogicalPlan, parsed: &ParsedQuery, source: &SourceText, found: &mut Found) -> LogicalPlan {
+    let mut keys: BTreeMap<RelationName, Vec<String>> = BTreeMap::new();
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let (Some(name), Some(key)) = (relation_of(&scan.source), key_of(&scan.source))
+        {
+            keys.insert(name.clone(), key.to_vec());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    let of = |name: &RelationName| keys.get(name).cloned().unwrap_or_default();
+    match walked.and_then(|_| complete::complete(plan.clone(), &of)) {
+        Ok(completed) => {
+            found.diagnostics.extend(complete::locate(&completed.choices, &parsed.query, source, parsed.span));
+            completed.plan
+        }
+        Err(error) => {
+            let what = error::read(&error, &[]);
+            found.diagnostics.push(what.at(parsed.span));
+            plan
+        }
+    }
 }
 
 /// Plans the query of the rows that break a check's predicate. The catalog must hold the slice itself and what the

@@ -6,7 +6,7 @@
 //! 2026-01-02 |       | 'a | in quotes'
 //! ```
 //!
-//! An empty cell and `null` are null; a cell in single quotes is its text, even when empty.
+//! `--` outside quotes begins a comment. An empty cell and `null` are null; a cell in single quotes is its text, even when empty.
 
 use super::ast::{Cell, Name, Row, Table};
 use crate::diagnostic::{Code, Diagnostic};
@@ -79,13 +79,18 @@ fn header(cells: Vec<Cell>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Name> {
     header
 }
 
-/// Cuts a line at each `|` outside quotes.
+/// Cuts a line at each `|` outside quotes. A comment behind the cells is no part of them, as everywhere in the language.
 fn cells(table: Span, line: &str, line_start: usize) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut start = 0;
     let mut quoted = false;
+    let mut end = line.len();
     for (at, character) in line.char_indices() {
         match character {
+            '-' if !quoted && line[at..].starts_with("--") => {
+                end = at;
+                break;
+            }
             // A quote opens a cell only as its first character, so that `it's` needs no care.
             '\'' if quoted => quoted = false,
             '\'' if line[start..at].trim().is_empty() || line[start..at].trim_start().starts_with('\'') => {
@@ -98,7 +103,7 @@ fn cells(table: Span, line: &str, line_start: usize) -> Vec<Cell> {
             _ => {}
         }
     }
-    cells.push(cell(table, &line[start..], line_start + start));
+    cells.push(cell(table, &line[start..end], line_start + start));
     cells
 }
 

@@ -7,6 +7,7 @@ mod damage;
 mod differential;
 mod errors;
 mod examples;
+mod fuzz;
 mod pie;
 mod properties;
 mod schemas;

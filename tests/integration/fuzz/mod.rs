@@ -1,0 +1,142 @@
+//! The fuzzer of minimal invalidation: random projects, random rows, random edits, checked against brute force.
+//!
+//! ```text
+//!   generate ─▶ project ─▶ print ─▶ folder ─▶ freeze, plan, build ─▶ published rows ─┐
+//!                  │                                                                 ├─ equal after every edit?
+//!                  ├─▶ print ─▶ plain DataFusion over tables in memory ─▶ rows ──────┘
+//!                  └─◀ edit
+//! ```
+//!
+//! After each step: every published slice holds what the brute force gives (I1); an edit that means nothing ran nothing
+//! (I2); going back to an earlier state ran nothing (I7); nothing ran that the plan reuses or relabels (I8); a second
+//! build finds everything fresh (I10). Every fourth case ends with a build from nothing (I6). What edits claim is
+//! checked by the brute force too, so that a wrong claim is told from a wrong build.
+//!
+//! A slice of it runs with the other tests. For a long look, with a table of how precise the builds were:
+//!
+//! ```text
+//! FUZZ_CASES=20000 cargo test --test integration -- fuzz::random --nocapture    from FUZZ_SEED on, else from 0
+//! FUZZ_MINUTES=60  cargo test --test integration -- fuzz::random --nocapture    for as long
+//! FUZZ_SEED=123    cargo test --test integration -- fuzz::random --nocapture    that case alone
+//! ```
+//!
+//! A violation is cut down first; the report holds the seed, all states as files, and how to run it again.
+
+mod random;
+mod project;
+mod query;
+mod walk;
+mod shape;
+mod print;
+mod generate;
+mod edits;
+mod content;
+mod oracle;
+mod drive;
+mod run;
+mod ledger;
+mod cases;
+mod cuts;
+mod shrink;
+
+use cases::{Around, Options, Violation, run_all, with_room};
+use icepie::algebra::plant::{self, Fault};
+use icepie::algebra::{Field, Rule};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+/// The cases of every test run.
+const CASES: u64 = 24;
+
+#[test]
+fn random_projects_are_never_stale() {
+    let (seed, cases, minutes) = (number("FUZZ_SEED"), number("FUZZ_CASES"), number("FUZZ_MINUTES"));
+    let first = seed.unwrap_or(0);
+    let count = match (cases, minutes, seed) {
+        (Some(cases), _, _) => cases,
+        (None, Some(_), _) => u64::MAX - first,
+        (None, None, Some(_)) => 1,
+        (None, None, None) => CASES,
+    };
+    let at_most = minutes.map(|minutes| Duration::from_secs(minutes * 60));
+    let long = seed.is_some() || cases.is_some() || minutes.is_some();
+    let (violation, ledger) =
+        run_all(first..first + count, Options { at_most, loud: long, ..Options::default() }, &plainly);
+    if long {
+        eprintln!("{}", ledger.table());
+    }
+    if let Some(violation) = violation {
+        panic!("{}", shrunk(violation, false));
+    }
+    assert!(ledger.cases < 10 || ledger.is_sound(), "too much of what is generated is refused:\n{}", ledger.table());
+}
+
+#[test]
+fn a_build_that_overlooks_edits_is_found() {
+    let options = Options { forgetful: true, ..Options::default() };
+    let (violation, _) = run_all(1000..1006, options, &plainly);
+    let violation = violation.expect("a build of the text before an edit has other rows");
+    assert_eq!(violation.invariant, run::STALE, "{}", violation.detail);
+}
+
+#[test]
+fn there_are_edits_of_every_kind() {
+    let names = edits::names();
+    let distinct: BTreeSet<&str> = names.iter().copied().collect();
+    assert!(distinct.len() >= 45, "{} edits", distinct.len());
+}
+
+/// A violation in the cases of some seeds. Each case runs inside `around`, on one thread: the place to plant a fault.
+fn run_with(seeds: Range<u64>, around: Around<'_>) -> Option<Violation> {
+    run_all(seeds, Options::default(), around).0
+}
+
+/// Fields whose absence from digests some edit must show.
+const FIELDS: [Field; 14] = [
+    Field::RelationName,
+    Field::ColumnName,
+    Field::Conditions,
+    Field::JoinOn,
+    Field::JoinKind,
+    Field::GroupKeys,
+    Field::LimitFetch,
+    Field::SortDirection,
+    Field::AggregateName,
+    Field::AggregateDistinct,
+    Field::WindowPartition,
+    Field::FrameUnits,
+    Field::LiteralValue,
+    Field::Operator,
+];
+
+/// Rules about forms that the generator doesn't write.
+const OUT_OF_REACH: [Rule; 1] = [Rule::SimpleCase];
+
+#[test]
+#[ignore = "takes long: each fault has hundreds of cases to show itself"]
+fn planted_faults_are_found() {
+    let rules = Rule::ALL.into_iter().filter(|rule| !OUT_OF_REACH.contains(rule)).map(Fault::Overreach);
+    let faults: Vec<Fault> = rules.chain(FIELDS.map(Fault::LeaveOut)).collect();
+    let mut missed = Vec::new();
+    for fault in faults {
+        match run_with(0..400, &|work: &mut dyn FnMut()| plant::with(fault, work)) {
+            Some(violation) => eprintln!("{fault:?}: seed {}, {}", violation.seed, violation.invariant),
+            None => missed.push(fault),
+        }
+    }
+    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+fn plainly(work: &mut dyn FnMut()) {
+    work();
+}
+
+fn shrunk(violation: Violation, forgetful: bool) -> String {
+    eprintln!("seed {} breaks {}; cutting it down …", violation.seed, violation.invariant);
+    with_room(|| shrink::report(&shrink::shrink(&drive::Bench::new(), violation, forgetful)))
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.trim().parse().ok()
+}
