@@ -45,7 +45,8 @@ pub use node::{Arena, Digest, Row, RowId, Term, TermId};
 pub use rules::Rule;
 
 use crate::name::RelationName;
-use crate::semantic::{SemanticModel, Slice};
+use crate::resolve::Read;
+use crate::semantic::{Check, SemanticModel, Slice};
 use convert::{Converter, Input};
 use facts::Facts;
 use space::Finished;
@@ -96,6 +97,15 @@ pub struct Meanings {
     pub inputs: BTreeMap<RelationName, Meaning>,
     /// Written out down to sources; missing where a slice in error is in the way.
     pub sources: BTreeMap<RelationName, Meaning>,
+    /// What each check of a slice looks for, in their order.
+    pub checks: BTreeMap<RelationName, Vec<CheckMeaning>>,
+}
+
+/// What a check's violations are: rows of its own slice and of what its predicate reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckMeaning {
+    pub fingerprint: String,
+    pub reads: Reads,
 }
 
 /// More nodes than this and a slice's terms aren't taken apart by its readers.
@@ -110,6 +120,7 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
     let mut meanings = Meanings::default();
     for name in model.graph.order() {
         let Some(slice) = model.slices.get(name) else { continue };
+        meanings.checks.insert(name.clone(), slice.checks.iter().map(|check| check_meaning(model, &facts, check)).collect());
         let Some(plan) = &slice.plan else { continue };
         let mut own = Arena::default();
         let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
@@ -142,6 +153,20 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
         written_out.insert(name.clone(), input);
     }
     meanings
+}
+
+/// A check by the row space of the rows that break it; one that isn't modelled by its text and all that it reads.
+fn check_meaning(model: &SemanticModel, facts: &Facts, check: &Check) -> CheckMeaning {
+    let mut arena = Arena::default();
+    let mut reads = Reads::new();
+    let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
+    let converted = check.violations.as_ref().and_then(|plan| Converter::new(&mut arena, facts, &inputs).query(plan).ok());
+    let row = match converted {
+        Some(finished) => finished.row,
+        None => written(&mut arena, model, &check.normalized, &check.reads, &inputs),
+    };
+    row_reads_of(&arena, row, &mut reads, &mut Seen::default());
+    CheckMeaning { fingerprint: hex(&arena.row_digest(row)), reads }
 }
 
 /// The model of one slice over what it reads, for people.
@@ -192,10 +217,26 @@ fn whole(
     slice: &Slice,
     input: &dyn Fn(&mut Arena, &RelationName) -> Option<Input>,
 ) -> Finished {
-    let mut text = format!("{}\n", slice.normalized);
+    let row = written(arena, model, &slice.normalized, &slice.reads, input);
+    let slots = slice.columns.iter().enumerate();
+    let slots =
+        slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
+    let columns = slots.collect();
+    Finished { row, columns }
+}
+
+/// The row space of a text that isn't modelled.
+fn written(
+    arena: &mut Arena,
+    model: &SemanticModel,
+    normalized: &str,
+    reads: &[Read],
+    input: &dyn Fn(&mut Arena, &RelationName) -> Option<Input>,
+) -> RowId {
+    let mut text = format!("{normalized}\n");
     let mut inputs = Vec::new();
     let mut seen = BTreeSet::new();
-    let mut queue: Vec<_> = slice.reads.iter().map(|read| (read.key.clone(), read.of.clone())).collect();
+    let mut queue: Vec<_> = reads.iter().map(|read| (read.key.clone(), read.of.clone())).collect();
     queue.sort();
     while let Some((key, name)) = queue.pop() {
         if !seen.insert((key.clone(), name.clone())) {
@@ -212,11 +253,7 @@ fn whole(
         text.push_str(&format!("{key}: {}\n", columns.join(", ")));
         inputs.push((input.row, input.columns.iter().map(|(_, term)| *term).collect()));
     }
-    let row = arena.add_row(Row::Opaque { text, inputs });
-    let slots = slice.columns.iter().enumerate();
-    let slots = slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
-    let columns = slots.collect();
-    Finished { row, columns }
+    arena.add_row(Row::Opaque { text, inputs })
 }
 
 fn meaning(arena: &mut Arena, facts: &Facts, slice: &Slice, finished: &Finished, opaque: Option<String>) -> Meaning {

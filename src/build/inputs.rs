@@ -44,10 +44,6 @@ impl Inputs {
         Ok(names.iter().filter_map(table).collect())
     }
 
-    pub fn contents(&self, names: &[RelationName]) -> BTreeMap<RelationName, InputContent> {
-        names.iter().filter_map(|name| Some((name.clone(), self.known.get(name)?.content.clone()))).collect()
-    }
-
     /// What a relation's rows hold.
     pub fn digests(&self, name: &RelationName) -> Option<Digests> {
         self.known.get(name).map(|input| input.content.digests.clone())

@@ -15,17 +15,25 @@ use futures::TryStreamExt;
 use std::sync::Arc;
 
 /// The slice's plan with its rows put in order: by `sort by`, then by all columns, so that the same bag of rows is always
-/// stored, hashed and shown alike.
-pub fn ordered(slice: &Slice) -> Result<LogicalPlan, BuildError> {
+/// stored, hashed and shown alike. Columns that identify a row come before the others (`unique`, by position): then no
+/// other column has a say in the order, and a change of one leaves the digests of the rest alone.
+pub fn ordered(slice: &Slice, unique: &[usize]) -> Result<LogicalPlan, BuildError> {
     let Some(plan) = &slice.plan else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
     let failed = |e: datafusion::common::DataFusionError| BuildError::Failure(Failure::from(&e));
     let schema = plan.schema();
     let columns: Vec<Expr> =
         (0..schema.fields().len()).map(|index| Expr::Column(Column::from(schema.qualified_field(index)))).collect();
     let position = |name: &String| slice.columns.iter().position(|column| &column.name == name);
-    let first = slice.sort_by.iter().filter_map(position);
-    let mut order: Vec<usize> = first.collect();
-    order.extend((0..slice.columns.len()).filter(|index| !slice.sort_by.contains(&slice.columns[*index].name)));
+    let mut order: Vec<usize> = slice.sort_by.iter().filter_map(position).collect();
+    let mut then: Vec<usize> = slice.key.iter().filter_map(position).collect();
+    then.extend(unique.iter().filter(|_| slice.key.is_empty()));
+    then.sort_unstable();
+    then.extend(0..slice.columns.len());
+    for index in then {
+        if !order.contains(&index) {
+            order.push(index);
+        }
+    }
     let sort: Vec<SortExpr> = order
         .into_iter()
         .filter(|index| is_sortable(&slice.columns[*index].data_type))
@@ -47,11 +55,12 @@ pub struct Running {
 impl Running {
     pub async fn start(
         slice: &Slice,
+        unique: &[usize],
         runtime: &Runtime,
         tables: &Tables,
         spill_joins: bool,
     ) -> Result<Running, BuildError> {
-        let plan = ordered(slice)?;
+        let plan = ordered(slice, unique)?;
         let (physical, state) = runtime.physical_plan(&plan, tables, spill_joins).await?;
         let stream = datafusion::physical_plan::execute_stream(Arc::clone(&physical), state.task_ctx())
             .map_err(|e| Failure::from(&e))?;
@@ -105,7 +114,7 @@ pub fn to_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch,
 
 /// Runs a slice over tables and keeps its rows in memory; for tests.
 pub async fn run_to_batches(slice: &Slice, runtime: &Runtime, tables: &Tables) -> Result<Vec<RecordBatch>, BuildError> {
-    let mut running = Running::start(slice, runtime, tables, false).await?;
+    let mut running = Running::start(slice, &[], runtime, tables, false).await?;
     let mut batches = Vec::new();
     while let Some(batch) = running.next().await? {
         batches.push(batch);

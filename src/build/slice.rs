@@ -58,7 +58,8 @@ impl SliceBuild<'_> {
             .filter(|input| input != &self.slice.name)
             .collect();
         inputs.tables(&check_names)?;
-        let verified = verified_digest(self.model, self.slice, &inputs.contents(&check_names));
+        let verified = verified_digest(self.meanings, self.slice, &|name| inputs.digests(name))
+            .ok_or_else(|| BuildError::Internal("a check reads something unknown".to_owned()))?;
         let keys = self.preimages(&names, inputs);
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
         if let Some(planned) = self.planned {
@@ -92,6 +93,13 @@ impl SliceBuild<'_> {
             .await?;
         let written = staged.bytes;
         Ok(Done { outcome: Outcome::Built, commit, build: staged, written, behind: inputs.behind(&names) })
+    }
+
+    /// Columns that are known to identify a row.
+    fn unique(&self) -> &[usize] {
+        let meaning = self.meanings.inputs.get(&self.slice.name);
+        let keys = meaning.into_iter().flat_map(|meaning| &meaning.unique);
+        keys.min_by_key(|key| key.len()).map_or(&[], Vec::as_slice)
     }
 
     /// What the slice's keys are made of: over sources, unless an input isn't what they would give, then over inputs.
@@ -226,7 +234,7 @@ impl SliceBuild<'_> {
         let internal = |e: String| BuildError::Internal(e);
         let schema = schema_of(&self.slice.columns);
         let path = self.store.build_folder(&self.slice.name, id).join("part-00000.parquet");
-        let mut running = Running::start(self.slice, self.runtime, tables, spill_joins).await?;
+        let mut running = Running::start(self.slice, self.unique(), self.runtime, tables, spill_joins).await?;
         let mut hasher = ContentHasher::new(&schema).map_err(|e| internal(e.to_string()))?;
         let mut file = ParquetFile::create(self.store.objects(), path, std::sync::Arc::clone(&schema))
             .map_err(|e| internal(e.to_string()))?;

@@ -19,9 +19,14 @@ pub struct Session {
 impl Session {
     /// Opens the store of a project, making it where there is none.
     pub async fn open(project: &Project) -> Result<Session, Failed> {
+        Session::open_with(project, options(project)).await
+    }
+
+    /// As [`Session::open`], with other bounds than the project's own.
+    pub async fn open_with(project: &Project, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
         let store = Store::open(&config.store).await.map_err(|e| Box::new(e.diagnostic()))?;
-        let session = Session::with_store(project, store)?;
+        let session = Session::with_store(project, store, options)?;
         session.runtime.register("pie://store", session.store.objects());
         for source in project.model.sources.values() {
             session.register_raw(source).map_err(|e| Box::new(e.diagnostic()))?;
@@ -33,12 +38,12 @@ impl Session {
     pub async fn in_memory(project: &Project) -> Result<Session, Failed> {
         let location = crate::store::Location::Url("memory://".to_owned());
         let store = Store::open(&location).await.map_err(|e| Box::new(e.diagnostic()))?;
-        Session::with_store(project, store)
+        Session::with_store(project, store, options(project))
     }
 
-    fn with_store(project: &Project, store: Store) -> Result<Session, Failed> {
+    fn with_store(project: &Project, store: Store, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
-        let runtime = Runtime::new(RuntimeOptions { memory: config.memory, partitions: None, batch_rows: None })
+        let runtime = Runtime::new(options)
             .map_err(|failure| {
                 Box::new(Diagnostic::error(
                     crate::diagnostic::Code::OutOfMemory,
@@ -68,4 +73,8 @@ impl Session {
             _ => "pie://raw".to_owned(),
         }
     }
+}
+
+fn options(project: &Project) -> RuntimeOptions {
+    RuntimeOptions { memory: project.workspace.config.memory, partitions: None, batch_rows: None }
 }

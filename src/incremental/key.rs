@@ -1,12 +1,11 @@
 //! Keys of builds and of verifications.
 
-use crate::algebra::{Meaning, Reads};
+use crate::algebra::{Meaning, Meanings, Reads};
 use crate::manifest::{
     BuildRecord, ColumnPreimage, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord, SourceVersion, digest_all,
 };
 use crate::name::RelationName;
-use crate::resolve::Read;
-use crate::semantic::{Column, SemanticModel, Slice, Source};
+use crate::semantic::{Column, Slice, Source};
 use crate::sql::ENGINE_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,13 +28,6 @@ impl InputContent {
         let label = |label: &LabelRecord| Some((label.name.clone(), stored.columns.get(&label.stored)?.clone()));
         let digests = Digests { rows: stored.rows, columns: labels.iter().filter_map(label).collect() };
         InputContent { digests, bytes: build.bytes }
-    }
-
-    /// One digest of everything.
-    pub fn digest(&self) -> String {
-        let rows = self.digests.rows.to_string();
-        let columns = self.digests.columns.iter().flat_map(|(name, digest)| [name.as_str(), digest.as_str()]);
-        digest_all(std::iter::once(rows.as_str()).chain(columns))
     }
 }
 
@@ -122,45 +114,26 @@ pub fn key_record(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) ->
     }
 }
 
-/// Adds what each name of a check's predicate stands for, and the text of the virtual slices among them, however deep.
-fn names(model: &SemanticModel, reads: &[Read], parts: &mut Vec<String>, seen: &mut BTreeSet<RelationName>) {
-    let named: BTreeMap<&str, &RelationName> = reads.iter().map(|read| (read.key.as_str(), &read.of)).collect();
-    for (key, of) in named {
-        parts.push(format!("{key} = {of}"));
-        let Some(slice) = model.slices.get(of).filter(|slice| slice.is_virtual) else { continue };
-        if seen.insert(of.clone()) {
-            parts.push(format!("{of}: {}", slice.normalized));
-            names(model, &slice.reads, parts, seen);
-        }
-    }
-}
-
-/// What the rows must be verified against: key, not-null, checks with the content that they read.
+/// What the rows must be verified against: key, not-null, checks with the content that they read. `None` where the content
+/// of something that a check reads isn't known. The slice's own rows are what is verified.
 pub fn verified_digest(
-    model: &SemanticModel,
+    meanings: &Meanings,
     slice: &Slice,
-    check_inputs: &BTreeMap<RelationName, InputContent>,
-) -> String {
+    content: &dyn Fn(&RelationName) -> Option<Digests>,
+) -> Option<String> {
     let mut parts = vec!["key".to_owned()];
     parts.extend(slice.key.iter().cloned());
     parts.push("not null".to_owned());
     parts.extend(slice.columns.iter().filter(|column| !column.nullable).map(|column| column.name.clone()));
-    if !slice.checks.is_empty() {
-        // A check's predicate speaks of columns by name.
-        parts.push("columns".to_owned());
-        parts.extend(slice.columns.iter().flat_map(|column| [column.name.clone(), column.data_type.to_string()]));
-    }
-    for check in &slice.checks {
-        parts.push(format!("check {}", check.name));
-        parts.push(check.normalized.clone());
-        names(model, &check.reads, &mut parts, &mut BTreeSet::new());
-        for input in model.stored_inputs(&check.reads) {
-            if let Some(content) = check_inputs.get(&input) {
-                parts.push(format!("{input} {}", content.digest()));
-            }
+    for check in meanings.checks.get(&slice.name).into_iter().flatten() {
+        parts.extend(["check".to_owned(), check.fingerprint.clone()]);
+        for (relation, columns) in check.reads.iter().filter(|(relation, _)| *relation != &slice.name) {
+            let digests = content(relation)?.only(columns);
+            parts.extend([relation.to_string(), digests.rows.to_string()]);
+            parts.extend(digests.columns.into_iter().flat_map(|(column, digest)| [column, digest]));
         }
     }
-    digest_all(parts.iter().map(String::as_str))
+    Some(digest_all(parts.iter().map(String::as_str)))
 }
 
 /// Whether a frozen version was verified against the declaration as it stands.

@@ -258,12 +258,7 @@ impl Look<'_> {
 
     /// What the slice's keys are made of, as far as content is known: over sources, then over inputs.
     fn preimages(&self, slice: &Slice, over_sources: bool) -> Vec<(bool, KeyPreimage)> {
-        let content = |name: &RelationName| -> Option<Digests> {
-            match self.known.get(name)? {
-                Known::Content(content) => Some(content.digests.clone()),
-                Known::Pending | Known::Nothing => None,
-            }
-        };
+        let content = |name: &RelationName| self.digests(name);
         let sources = self.meanings.sources.get(&slice.name).filter(|_| over_sources);
         let meanings = [(true, sources), (false, self.meanings.inputs.get(&slice.name))];
         let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
@@ -438,20 +433,14 @@ impl Look<'_> {
 
     /// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
     fn verified(&self, slice: &Slice) -> Option<String> {
-        let mut contents = BTreeMap::new();
-        for check in &slice.checks {
-            for input in self.model.stored_inputs(&check.reads) {
-                match self.known.get(&input) {
-                    Some(Known::Content(content)) => {
-                        contents.insert(input, content.clone());
-                    }
-                    // Its own rows are what is verified.
-                    None if input == slice.name => {}
-                    Some(Known::Pending | Known::Nothing) | None => return None,
-                }
-            }
+        verified_digest(self.meanings, slice, &|name| self.digests(name))
+    }
+
+    fn digests(&self, name: &RelationName) -> Option<Digests> {
+        match self.known.get(name)? {
+            Known::Content(content) => Some(content.digests.clone()),
+            Known::Pending | Known::Nothing => None,
         }
-        Some(verified_digest(self.model, slice, &contents))
     }
 
     fn bytes_of(&self, input: &RelationName) -> u64 {

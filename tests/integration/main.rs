@@ -4,6 +4,7 @@
 mod architecture;
 mod code_text;
 mod damage;
+mod determinism;
 mod differential;
 mod errors;
 mod examples;
