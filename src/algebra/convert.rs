@@ -527,7 +527,27 @@ impl<'a> Converter<'a> {
 
     fn grouped(&mut self, input: RowId, keys: Vec<TermId>) -> RowId {
         let keys = self.sorted_set(keys);
+        let keys = self.without_dependent(input, keys);
         self.arena.add_row(Row::Group { input, keys, sets: Vec::new() })
+    }
+
+    /// Keys of a group without those that follow from the others, because these tell all rows apart. The engine adds such
+    /// keys to `group by` on its own.
+    fn without_dependent(&mut self, input: RowId, keys: Vec<TermId>) -> Vec<TermId> {
+        if !Rule::DependentKeys.is_on() || keys.is_empty() {
+            return keys;
+        }
+        if super::plant::overreaches(Rule::DependentKeys) {
+            return keys[..1].to_vec();
+        }
+        let mut unique = facts::unique(self.arena, self.facts, input);
+        for key in &mut unique {
+            key.sort_by_key(|term| self.arena.term_digest(*term));
+            key.dedup();
+        }
+        unique.retain(|key| !key.is_empty() && key.iter().all(|term| keys.contains(term)));
+        let digests = |key: &Vec<TermId>| key.iter().map(|term| self.arena.term_digest(*term)).collect::<Vec<_>>();
+        unique.into_iter().min_by_key(|key| (key.len(), digests(key))).unwrap_or(keys)
     }
 
     /// Terms as a set.

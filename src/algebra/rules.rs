@@ -46,10 +46,12 @@ pub enum Rule {
     Lookups,
     /// The order of `partition by` and `group by` says nothing.
     Keys,
+    /// `group by k, a` = `group by k` where `k` tells all rows apart.
+    DependentKeys,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 17] = [
+    pub const ALL: [Rule; 18] = [
         Rule::Conjuncts,
         Rule::InLists,
         Rule::Between,
@@ -67,6 +69,7 @@ impl Rule {
         Rule::SemiJoins,
         Rule::Lookups,
         Rule::Keys,
+        Rule::DependentKeys,
     ];
 
     pub fn is_on(self) -> bool {

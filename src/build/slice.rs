@@ -259,7 +259,7 @@ impl SliceBuild<'_> {
             self.progress.advance(&self.slice.name, running.rows_read(), total, rows, file.bytes());
         }
         let file = file.finish().await.map_err(|e| internal(e.to_string()))?;
-        Ok((file, hasher.finish()))
+        Ok((file, hasher.finish().map_err(|e| internal(e.to_string()))?))
     }
 
     /// An earlier build must have the columns that readers were planned with.

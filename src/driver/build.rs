@@ -10,8 +10,12 @@ use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
 use crate::store::{Numbered, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
+use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// Reads of the store that are under way at the same time.
+const AT_ONCE: usize = 32;
 
 /// A plan and what it was made from.
 #[derive(Clone, Debug)]
@@ -43,20 +47,22 @@ pub async fn plan(
     });
     let heads = session.store.slice_heads().await?;
     let mut state = StoreState::default();
-    for name in model.sources.keys() {
-        if let Some(head) = session.store.source_head(name).await? {
-            state.sources.insert(name.clone(), head.record);
-        }
-    }
-    for (name, head) in &heads {
-        state.heads.insert(name.clone(), head.record.clone());
-        if let Some(build) = &head.record.build
-            && let Some(folder) = RelationName::parse(&build.slice)
-            && let Some((_, record)) = session.store.build(&folder, &build.id).await?
-        {
-            state.head_builds.insert(name.clone(), record);
-        }
-    }
+    let reads = model.sources.keys().map(|name| async move {
+        Ok::<_, StoreError>((name.clone(), session.store.source_head(name).await?))
+    });
+    let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    state.sources = found.into_iter().filter_map(|(name, head)| Some((name, head?.record))).collect();
+    state.heads = heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect();
+    let builds = heads.iter().filter_map(|(name, head)| {
+        let build = head.record.build.as_ref()?;
+        Some((name.clone(), RelationName::parse(&build.slice)?, build.id.clone()))
+    });
+    let reads = builds.map(|(name, folder, id)| async move {
+        let found = session.store.build(&folder, &id).await?;
+        Ok::<_, StoreError>(found.map(|(_, record)| (name, record)))
+    });
+    let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    state.head_builds = found.into_iter().flatten().collect();
     // A head whose build is gone can't be served or compared: it is built again.
     for name in heads.keys() {
         let lost =

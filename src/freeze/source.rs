@@ -295,7 +295,7 @@ impl Work {
             captured: self.file.captured.clone(),
             rows: rows_read,
             converted,
-            partitions: partitions.finish(),
+            partitions: partitions.finish().map_err(|e| unreadable(e.to_string()))?,
         })
     }
 }
@@ -305,6 +305,8 @@ struct Partitions {
     partition_by: Vec<String>,
     captured: BTreeMap<String, String>,
     schema: SchemaRef,
+    /// The columns of the key that stand in the file, by position.
+    key: Vec<usize>,
     hashers: BTreeMap<Vec<Option<String>>, ContentHasher>,
 }
 
@@ -313,6 +315,7 @@ impl Partitions {
         Partitions {
             partition_by: source.partition_by.clone(),
             captured: captured.clone(),
+            key: source.key.iter().filter_map(|name| schema.index_of(name).ok()).collect(),
             schema,
             hashers: BTreeMap::new(),
         }
@@ -358,19 +361,19 @@ impl Partitions {
         use std::collections::btree_map::Entry;
         match self.hashers.entry(values) {
             Entry::Occupied(mut entry) => entry.get_mut().update(batch),
-            Entry::Vacant(entry) => entry.insert(ContentHasher::new(&self.schema)?).update(batch),
+            Entry::Vacant(entry) => entry.insert(ContentHasher::by_key(&self.schema, &self.key)?).update(batch),
         }
     }
 
-    fn finish(self) -> Vec<PartitionRecord> {
+    fn finish(self) -> Result<Vec<PartitionRecord>, datafusion::arrow::error::ArrowError> {
         let captured = self.captured;
         let partition = |(values, hasher): (Vec<Option<String>>, ContentHasher)| {
-            let mut content = hasher.finish();
+            let mut content = hasher.finish()?;
             // A captured column has one value in all rows of the file.
             for (name, value) in &captured {
                 content.columns.insert(name.clone(), digest_all(["captured", value.as_str()]));
             }
-            PartitionRecord { values, content }
+            Ok(PartitionRecord { values, content })
         };
         self.hashers.into_iter().map(partition).collect()
     }

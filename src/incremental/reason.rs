@@ -1,10 +1,16 @@
-//! Why a slice needs something: typed, printed as a sentence, serialised as JSON.
+//! Why a slice needs something: typed, with the places to look at, printed as a sentence, serialised as JSON.
+//!
+//! The sentence stands behind the slice's name in plans, in the status and in JSON. It says what is known and no more: a
+//! column that is computed differently may have the same values all the same.
 
 use super::{Blocked, StoreState, Wanted};
 use crate::algebra::Meaning;
-use crate::manifest::{BuildRecord, CommitRecord, Digests, LabelRecord, SourceVersion};
+use crate::manifest::{BuildRecord, CommitRecord, Content, Digests, LabelRecord, SourceVersion};
 use crate::name::RelationName;
-use crate::semantic::Slice;
+use crate::resolve::{Read, RelationDeclaration};
+use crate::semantic::{SemanticModel, Slice};
+use crate::sql::types::display_type;
+use crate::text::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,43 +62,113 @@ impl ReasonKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason {
     pub kind: ReasonKind,
+    /// The source or slice that it is about; `None` where that is the slice itself.
     pub of: Option<RelationName>,
+    /// Columns of `of`, or of the slice itself; empty where it is all or none.
     pub columns: Vec<String>,
     pub partitions: Vec<Vec<String>>,
+    /// Columns of the slice that may have other values because of it.
+    pub affects: Vec<String>,
+    /// Where to look in the project's text, in its order.
+    pub places: Vec<Span>,
     pub message: String,
 }
 
 impl Reason {
     pub fn new(kind: ReasonKind, of: Option<RelationName>, message: String) -> Reason {
-        Reason { kind, of, columns: Vec::new(), partitions: Vec::new(), message }
+        let (columns, partitions, affects, places) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Reason { kind, of, columns, partitions, affects, places, message }
+    }
+
+    /// Adds places to look at.
+    pub fn at(mut self, places: impl IntoIterator<Item = Span>) -> Reason {
+        self.places.extend(places);
+        self.places.sort_unstable();
+        self.places.dedup();
+        self
+    }
+
+    /// Sets which columns of the slice may have other values because of it.
+    pub fn affecting(mut self, slice: &Slice, columns: &BTreeSet<String>) -> Reason {
+        let named = slice.columns.iter().map(|column| &column.name).filter(|name| columns.contains(*name));
+        self.affects = named.cloned().collect();
+        self
     }
 }
 
-pub fn of_blocked(blocked: &Blocked) -> Reason {
+pub fn of_blocked(model: &SemanticModel, slice: &Slice, blocked: &Blocked) -> Reason {
+    let missing =
+        |source: &RelationName, message: String| Reason::new(ReasonKind::InputMissing, Some(source.clone()), message);
     match blocked {
-        Blocked::NotFrozen(source) => Reason::new(
-            ReasonKind::InputMissing,
-            Some(source.clone()),
-            format!("the source `{source}` was never frozen"),
-        ),
+        Blocked::NotFrozen(source) => {
+            let reads = slice.reads.iter().chain(slice.checks.iter().flat_map(|check| &check.reads));
+            missing(source, format!("the source `{source}` was never frozen")).at(read_places(model, reads, source))
+        }
         Blocked::DeclarationChanged(source) => {
-            let message = format!("the declaration of the source `{source}` changed since it was frozen");
-            Reason::new(ReasonKind::InputMissing, Some(source.clone()), message)
+            let declared = model.sources.get(source).map(|source| source.name_span);
+            missing(source, format!("the declaration of `{source}` changed since it was frozen")).at(declared)
         }
         Blocked::Invalid => {
-            Reason::new(ReasonKind::Invalid, None, "it has errors, or reads something that has".to_owned())
+            let message = "it has errors, or reads something that has".to_owned();
+            Reason::new(ReasonKind::Invalid, None, message).at([slice.name_span])
         }
     }
 }
 
-pub fn of_pending(input: &RelationName) -> Reason {
-    let message = format!("its input `{input}` is built first; if its rows stay the same, this one stays too");
+/// Of an input whose rows aren't known before something runs, or that has none to read.
+pub fn of_pending(input: &RelationName, nothing: bool) -> Reason {
+    let message = if nothing {
+        format!("it reads `{input}`, which has no rows to read")
+    } else {
+        format!("it reads `{input}`, whose rows aren't known yet")
+    };
     Reason::new(ReasonKind::InputPending, Some(input.clone()), message)
+}
+
+/// Where some reads lead to an input, by themselves or through virtual slices.
+pub fn read_places<'a>(
+    model: &SemanticModel,
+    reads: impl IntoIterator<Item = &'a Read>,
+    input: &RelationName,
+) -> Vec<Span> {
+    let leads = |read: &&Read| &read.of == input || model.stored_inputs(std::slice::from_ref(*read)).contains(input);
+    reads.into_iter().filter(leads).map(|read| read.span).collect()
+}
+
+/// The slice's `sort by`, or its name where it has none.
+pub fn sort_place(model: &SemanticModel, slice: &Slice) -> Span {
+    let clause = match model.declarations.relations.get(&slice.name) {
+        Some(RelationDeclaration::Slice(declared)) => declared.syntax.sort_by.as_ref().map(|clause| clause.span),
+        Some(RelationDeclaration::Source(_)) | None => None,
+    };
+    clause.unwrap_or(slice.name_span)
+}
+
+/// The query of a slice and those of the virtual slices that it reads, however deep: they are one query.
+fn query_places(model: &SemanticModel, slice: &Slice) -> Vec<Span> {
+    let (mut queue, mut places) = (vec![slice], Vec::new());
+    let mut seen: BTreeSet<&RelationName> = BTreeSet::new();
+    while let Some(slice) = queue.pop() {
+        places.extend(slice.query_span);
+        let read = slice.reads.iter().filter_map(|read| model.slices.get(&read.of));
+        queue.extend(read.filter(|read| read.is_virtual && seen.insert(&read.name)));
+    }
+    places
+}
+
+/// The expressions of some columns in the outermost `select`, or the whole query where it hides one of them.
+fn column_places(slice: &Slice, columns: &[String]) -> Vec<Span> {
+    let Some(query) = slice.query_span else { return Vec::new() };
+    let inside = |span: &Span| span.file == query.file && query.start <= span.start && span.end <= query.end;
+    let named = slice.columns.iter().filter(|column| columns.contains(&column.name));
+    let places: Option<Vec<Span>> = named.map(|column| column.span.filter(inside)).collect();
+    places.filter(|places| !places.is_empty()).unwrap_or_else(|| vec![query])
 }
 
 /// What differs in the meaning of a slice's query from what its head was built from, as reasons that make it run, and the
 /// columns that may change.
 pub fn of_query(
+    model: &SemanticModel,
     slice: &Slice,
     meaning: Option<&Meaning>,
     build: &BuildRecord,
@@ -102,47 +178,64 @@ pub fn of_query(
     let Some(meaning) = meaning else { return (Vec::new(), all()) };
     if meaning.row != build.preimage.row {
         let message = match &meaning.opaque {
-            Some(cause) => format!("the text of its query changed (it has {cause}, so any change counts)"),
-            None => "its query gives other rows".to_owned(),
+            Some(cause) => format!("its query is written differently (it has {cause}, so any change of it counts)"),
+            None => "its query picks, joins or groups rows differently".to_owned(),
         };
-        let reason =
-            Reason { columns: all().into_iter().collect(), ..Reason::new(ReasonKind::QueryChanged, None, message) };
-        return (vec![reason], all());
+        let reason = Reason::new(ReasonKind::QueryChanged, None, message);
+        let reason = Reason { columns: all().into_iter().collect(), ..reason };
+        return (vec![reason.affecting(slice, &all()).at(query_places(model, slice))], all());
     }
     let before: BTreeMap<&str, &str> =
         build.preimage.columns.iter().map(|column| (column.name.as_str(), column.fingerprint.as_str())).collect();
     let known: BTreeSet<&str> = before.values().copied().collect();
-    let (mut added, mut changed) = (Vec::new(), Vec::new());
+    let (mut added, mut changed, mut retyped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut types = Vec::new();
     for (column, meaning) in slice.columns.iter().zip(&meaning.columns) {
         if known.contains(meaning.fingerprint.as_str()) {
             continue;
         }
-        let published = head.columns.iter().any(|label| label.name == column.name);
-        if published { changed.push(column.name.clone()) } else { added.push(column.name.clone()) }
+        match head.columns.iter().find(|label| label.name == column.name) {
+            Some(label) if label.data_type == column.data_type.to_string() => changed.push(column.name.clone()),
+            Some(_) => {
+                types.push(format!("`{}` is of type {} now", column.name, display_type(&column.data_type)));
+                retyped.push(column.name.clone());
+            }
+            None => added.push(column.name.clone()),
+        }
     }
+    let plural = |names: &[String], one: &'static str, many: &'static str| if names.len() == 1 { one } else { many };
+    let computed = format!("{} {} computed differently", listed(&changed), plural(&changed, "is", "are"));
+    let new = format!("it has {} {}", plural(&added, "a new column", "new columns"), listed(&added));
     let mut reasons = Vec::new();
-    if !changed.is_empty() {
-        let message = format!("its query gives other values in {}", listed(&changed));
-        reasons.push(Reason { columns: changed.clone(), ..Reason::new(ReasonKind::QueryChanged, None, message) });
+    for (kind, columns, message) in [
+        (ReasonKind::QueryChanged, &changed, computed),
+        (ReasonKind::QueryChanged, &retyped, few(&types)),
+        (ReasonKind::SchemaChanged, &added, new),
+    ] {
+        if !columns.is_empty() {
+            let reason = Reason { columns: columns.clone(), ..Reason::new(kind, None, message) };
+            let affected = columns.iter().cloned().collect();
+            reasons.push(reason.affecting(slice, &affected).at(column_places(slice, columns)));
+        }
     }
-    if !added.is_empty() {
-        let plural = if added.len() == 1 { "column" } else { "columns" };
-        let message = format!("it has the new {plural} {}", listed(&added));
-        reasons.push(Reason { columns: added.clone(), ..Reason::new(ReasonKind::SchemaChanged, None, message) });
-    }
-    (reasons, changed.into_iter().chain(added).collect())
+    (reasons, changed.into_iter().chain(retyped).chain(added).collect())
 }
 
 /// What a new record over the same build changes.
-pub fn of_labels(before: &[LabelRecord], after: &[LabelRecord]) -> Vec<Reason> {
-    let mut told = Vec::new();
+pub fn of_labels(slice: &Slice, before: &[LabelRecord], after: &[LabelRecord]) -> Vec<Reason> {
+    let (mut told, mut renamed) = (Vec::new(), Vec::new());
     for label in after {
         let same_name = before.iter().find(|other| other.name == label.name);
         let from = before.iter().find(|other| other.stored == label.stored);
         match (same_name, from) {
             (Some(same), _) if same.stored == label.stored => {}
-            (_, Some(from)) => told.push(format!("`{}` is called `{}` now", from.name, label.name)),
-            (_, None) => told.push(format!("`{}` is published again", label.name)),
+            (_, from) => {
+                renamed.push(label.name.clone());
+                told.push(match from {
+                    Some(from) => format!("`{}` is called `{}` now", from.name, label.name),
+                    None => format!("`{}` is published again", label.name),
+                });
+            }
         }
     }
     for label in before.iter().filter(|label| !after.iter().any(|other| other.stored == label.stored)) {
@@ -155,9 +248,10 @@ pub fn of_labels(before: &[LabelRecord], after: &[LabelRecord]) -> Vec<Reason> {
     if told.is_empty() {
         return Vec::new();
     }
-    let message = format!("{}; nothing runs", told.join(", "));
+    let message = format!("{}; nothing runs", few(&told));
     let columns = after.iter().map(|label| label.name.clone()).collect();
-    vec![Reason { columns, ..Reason::new(ReasonKind::ColumnsRelabelled, None, message) }]
+    let places = if renamed.is_empty() { vec![slice.name_span] } else { column_places(slice, &renamed) };
+    vec![Reason { columns, ..Reason::new(ReasonKind::ColumnsRelabelled, None, message) }.at(places)]
 }
 
 /// What a build read of an input.
@@ -196,20 +290,44 @@ pub fn sort_changed(slice: &Slice, build: &BuildRecord, head: &CommitRecord) -> 
     slice.sort_by.iter().map(stored).collect::<Option<Vec<_>>>().as_ref() != Some(&build.sort_by)
 }
 
+/// `` `a`, `b` ``; of many names the first few.
 fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    few(&names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>())
 }
 
-/// For sources the changed columns and partitions are named, from the version that the last build read.
+/// More than this and a sentence names the first few.
+const MAX_NAMED: usize = 4;
+
+fn few(texts: &[String]) -> String {
+    match texts {
+        many if many.len() > MAX_NAMED => {
+            format!("{} and {} more", many[..MAX_NAMED - 1].join(", "), many.len() - MAX_NAMED + 1)
+        }
+        few => few.join(", "),
+    }
+}
+
+/// How the content of an input differs from what a build read.
+pub struct Differing<'a> {
+    /// The columns that are read.
+    pub used: &'a BTreeSet<String>,
+    /// Those of them whose values differ.
+    pub columns: &'a BTreeSet<String>,
+    /// There are more rows, or fewer.
+    pub rows: bool,
+}
+
+/// Of sources the changed columns and partitions are named, from the version that the last build read.
 pub fn data_changed(
     slice: &Slice,
     input: &RelationName,
-    used: &BTreeSet<String>,
+    differing: &Differing,
     state: &StoreState,
     wanted: &mut BTreeSet<Wanted>,
 ) -> Reason {
-    let mut reason =
-        Reason::new(ReasonKind::InputData, Some(input.clone()), format!("the rows of its input `{input}` changed"));
+    let columns: Vec<String> = if differing.rows { Vec::new() } else { differing.columns.iter().cloned().collect() };
+    let message = format!("{} of `{input}` changed", rows_or(&columns));
+    let reason = Reason { columns, ..Reason::new(ReasonKind::InputData, Some(input.clone()), message) };
     let build = state.head_builds.get(&slice.name);
     let read = build.and_then(|build| {
         build.inputs.iter().find(|record| record.name == input.to_string() && record.kind == "source")
@@ -218,12 +336,14 @@ pub fn data_changed(
     match state.old_sources.get(&(input.clone(), read.version)) {
         None => {
             wanted.insert(Wanted::SourceVersion(input.clone(), read.version));
+            reason
         }
-        Some(None) => {}
+        Some(None) => reason,
         Some(Some(old)) => {
-            let (mut columns, partitions) = difference(old, new);
-            let everywhere = columns.len() == new.columns.len();
-            columns.retain(|column| used.contains(column));
+            let (columns, partitions, whole_rows) = difference(old, new, differing.used);
+            if columns.is_empty() && partitions.is_empty() {
+                return reason;
+            }
             let place = match partitions.as_slice() {
                 [] => String::new(),
                 [one] if one.is_empty() => String::new(),
@@ -232,41 +352,50 @@ pub fn data_changed(
                 }
                 many => format!(" in {} partitions", many.len()),
             };
-            let what = if everywhere || columns.is_empty() { "rows".to_owned() } else { listed(&columns) };
-            reason.message = format!("its input `{input}` changed: {what}{place}");
-            reason.columns = columns;
-            reason.partitions = partitions;
+            let what = rows_or(if whole_rows { &[] } else { &columns });
+            Reason { message: format!("{what} of `{input}` changed{place}"), columns, partitions, ..reason }
         }
     }
-    reason
 }
 
-/// The columns and partitions that differ between two versions of a source.
-fn difference(old: &SourceVersion, new: &SourceVersion) -> (Vec<String>, Vec<Vec<String>>) {
-    let index = |version: &SourceVersion| -> BTreeMap<Vec<String>, crate::manifest::Content> {
+fn rows_or(columns: &[String]) -> String {
+    if columns.is_empty() { "the rows".to_owned() } else { listed(columns) }
+}
+
+/// The used columns and the partitions that differ between two versions of a source, and whether the rows do as a whole:
+/// in their number, or in every column.
+fn difference(
+    old: &SourceVersion,
+    new: &SourceVersion,
+    used: &BTreeSet<String>,
+) -> (Vec<String>, Vec<Vec<String>>, bool) {
+    let index = |version: &SourceVersion| -> BTreeMap<Vec<String>, Content> {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
         let partitions = version.partitions.iter();
         partitions.map(|partition| (partition.values.iter().map(text).collect(), partition.content.clone())).collect()
     };
     let (old_parts, new_parts) = (index(old), index(new));
-    let mut columns = BTreeSet::new();
-    let mut partitions = Vec::new();
+    let (mut columns, mut partitions) = (BTreeSet::new(), Vec::new());
+    let mut other_number = false;
     for values in old_parts.keys().chain(new_parts.keys()).collect::<BTreeSet<_>>() {
         let (before, after) = (old_parts.get(values), new_parts.get(values));
-        if before == after {
-            continue;
-        }
-        partitions.push(values.clone());
-        for column in &new.columns {
-            let digest = |content: Option<&crate::manifest::Content>| {
-                content.map(|content| (content.rows, content.columns.get(&column.name).cloned()))
-            };
-            if digest(before) != digest(after) {
-                columns.insert(column.name.clone());
-            }
+        let rows = |content: Option<&Content>| content.map(|content| content.rows);
+        let digest = |content: Option<&Content>, column: &str| {
+            content.map(|content| (content.rows, content.columns.get(column).cloned()))
+        };
+        let names = new.columns.iter().map(|column| column.name.as_str());
+        let differing: Vec<&str> = names.filter(|name| digest(before, name) != digest(after, name)).collect();
+        let other_rows = rows(before) != rows(after);
+        if other_rows || differing.iter().any(|name| used.contains(*name)) {
+            partitions.push(values.clone());
+            columns.extend(differing);
+            other_number |= other_rows;
         }
     }
+    let every = |name: &String| columns.contains(name.as_str()) || new.partition_by.contains(name);
+    let whole_rows = other_number || new.columns.iter().all(|column| every(&column.name));
     // In the order of the declaration.
-    let columns = new.columns.iter().map(|column| column.name.clone()).filter(|name| columns.contains(name)).collect();
-    (columns, partitions)
+    let names = new.columns.iter().map(|column| &column.name);
+    let columns = names.filter(|name| columns.contains(name.as_str()) && used.contains(*name)).cloned().collect();
+    (columns, partitions, whole_rows)
 }

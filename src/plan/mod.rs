@@ -7,7 +7,7 @@ pub use explain::{bytes, columns_json, reason_json, to_json, to_text};
 use crate::incremental::{Action, Change, ChangeSet};
 use crate::name::RelationName;
 use crate::semantic::SemanticModel;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a build would do, in the order in which it would.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -24,7 +24,7 @@ pub struct SlicePlan {
     /// Bytes of inputs that are read, and bytes that needn't be.
     pub bytes_read: u64,
     pub bytes_avoided: u64,
-    /// Slices that must be done first.
+    /// Slices that it reads, or its checks do: they must be done first.
     pub after: Vec<RelationName>,
 }
 
@@ -40,14 +40,18 @@ impl SlicePlan {
 
 /// Makes the plan of a set of changes.
 pub fn plan(model: &SemanticModel, changes: &ChangeSet) -> BuildPlan {
+    let planned: BTreeSet<&RelationName> = changes.changes.iter().map(|change| &change.name).collect();
     let slice_plan = |change: &Change| {
         let columns = model.columns(&change.name).unwrap_or_default().iter().map(|column| column.name.clone());
         let runs = change.action.may_run();
         let (changed, unchanged) = columns.partition(|name| change.changed_columns.contains(name));
         let (read, avoided) = if runs { (change.input_bytes, 0) } else { (0, change.input_bytes) };
-        let inputs = model.graph.ancestors(&change.name);
-        let after =
-            changes.changes.iter().map(|other| &other.name).filter(|other| inputs.contains(*other)).cloned().collect();
+        let reads = model.slices.get(&change.name).into_iter().flat_map(|slice| {
+            let checks = slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads));
+            model.stored_inputs(&slice.reads).into_iter().chain(checks)
+        });
+        let before = reads.filter(|input| *input != change.name && planned.contains(input));
+        let after = before.collect::<BTreeSet<_>>().into_iter().collect();
         SlicePlan {
             change: change.clone(),
             changed_columns: changed,

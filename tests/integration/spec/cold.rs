@@ -1,5 +1,6 @@
 //! The end of every project that was built: whatever edits and builds it went through, a build from nothing of the same
-//! text and data must give the same rows.
+//! text and data must give the same rows. Rows have no order of their own: a build that is published again under other
+//! column names keeps the order it was stored in.
 
 use super::compare;
 use super::project::Project;
@@ -27,7 +28,13 @@ pub fn check(staged: &Project) -> Result<(), String> {
     }
     let mut differences = String::new();
     for name in names {
-        let rows = |project: &Project| project.run(&["show", "--format", "csv", name]).transcript();
+        let rows = |project: &Project| {
+            let shown = project.run(&["show", "--format", "csv", name]).transcript();
+            let (header, rows) = shown.split_once('\n').unwrap_or((shown.as_str(), ""));
+            let mut rows: Vec<&str> = rows.lines().collect();
+            rows.sort_unstable();
+            format!("{header}\n{}", rows.join("\n"))
+        };
         let (expected, actual) = (rows(&cold), rows(staged));
         if expected != actual {
             let (expected, actual): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
