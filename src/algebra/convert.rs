@@ -13,7 +13,7 @@ use crate::sql::types::storage_type;
 use crate::sql::{self, LogicalPlan};
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::logical_plan::{Aggregate, Distinct, Join, Limit, RecursiveQuery, TableScan, Unnest};
-use datafusion::logical_expr::{Expr, GroupingSet, SortExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GroupingSet, SortExpr};
 use std::collections::HashMap;
 
 /// What has no model, in the engine's words.
@@ -103,7 +103,8 @@ impl<'a> Converter<'a> {
                 Ok(Converted { relation: Relation { columns, ..relation }, order })
             }
             LogicalPlan::SubqueryAlias(alias) => self.plan(&alias.input),
-            LogicalPlan::Subquery(subquery) => self.plan(&subquery.subquery),
+            // A lateral one takes columns of its neighbours, which aren't those of a query around.
+            LogicalPlan::Subquery(_) => unmodelled("a lateral subquery"),
             LogicalPlan::Repartition(repartition) => Ok(self.plan(&repartition.input)?.relation.into()),
             LogicalPlan::Filter(filter) => {
                 let (leaves, conditions, columns) = self.plan(&filter.input)?.relation.into_select(self.arena);
@@ -137,6 +138,17 @@ impl<'a> Converter<'a> {
             LogicalPlan::Limit(limit) => Ok(self.limit(limit)?.into()),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let input = self.plan(input)?.relation.finish(self.arena);
+                let unique = facts::unique(self.arena, self.facts, input.row);
+                // Grouping makes one zero of two.
+                let fields = plan.schema().fields();
+                let exact = fields.iter().all(|field| is_exact_type(field.data_type()));
+                if Rule::DependentKeys.is_on()
+                    && exact
+                    && unique.iter().any(|key| key.iter().all(|term| input.columns.contains(term)))
+                {
+                    // No two rows are alike.
+                    return Ok(input.open().into());
+                }
                 let row = if Rule::Distinct.is_on() {
                     self.grouped(input.row, input.columns.clone())
                 } else {
@@ -162,7 +174,12 @@ impl<'a> Converter<'a> {
                 let columns = more[count..count + chosen].to_vec();
                 let terms = more[count + chosen..].iter();
                 let order = order.iter().zip(terms).map(|(sort, term)| SortTerm { term: *term, ..*sort }).collect();
-                let order = self.total(input.row, &keys, order);
+                // Zeros of both signs are one group and two places in an order.
+                let exact = distinct.on_expr.iter().all(|expression| is_exact(expression, schema));
+                let order = self.total(input.row, if exact { &keys } else { &[] }, order);
+                let mut done = HashMap::new();
+                let columns =
+                    columns.into_iter().map(|column| rewrite::lift(self.arena, column, 0, &mut done)).collect();
                 let row = self.arena.add_row(Row::First { input: input.row, keys, order });
                 Ok(Finished { row, columns }.open().into())
             }
@@ -220,8 +237,7 @@ impl<'a> Converter<'a> {
         };
         let body = Finished { row, columns: vec![of] }.open();
         let (leaves, mut conditions, columns) = body.into_select(self.arena);
-        let data_type = crate::sql::DataType::Null;
-        let parameter = self.arena.add_term(Term::Parameter { index: parameters.len(), data_type });
+        let parameter = self.arena.add_term(Term::Parameter { index: parameters.len() });
         parameters.push(value);
         conditions.push(make(self.arena, Term::Binary { operator: rules::EQUAL, left: columns[0], right: parameter }));
         let space = Space::Select { leaves, conditions };
@@ -463,25 +479,26 @@ impl<'a> Converter<'a> {
         mirrored: bool,
         anti: bool,
     ) -> Result<Relation> {
+        let own = join.on.iter().flat_map(|(a, b)| [a, b]).chain(&join.filter);
+        if own.into_iter().any(|expression| expression.contains_outer()) {
+            return unmodelled("a semi join with columns of a query around");
+        }
         let (leaves, mut conditions, kept) = kept.into_select(self.arena);
         let other = other.finish(self.arena);
         // The other side becomes a subquery; parameters of the query around are handed on.
         let around = rewrite::parameters_of(self.arena, other.row, &other.columns);
         let most = around.last().map_or(0, |most| most + 1);
-        let null = crate::sql::DataType::Null;
         let shift = kept.len();
-        let number = |index: usize| index + shift;
+        let number = |arena: &mut Arena, index: usize| arena.add_term(Term::Parameter { index: index + shift });
         let mut moved = rewrite::Parameters::new(&number);
         let row = moved.row(self.arena, other.row);
         let columns = other.columns.iter().map(|column| moved.term(self.arena, *column)).collect();
         let mut parameters = kept.clone();
         for index in 0..most {
-            parameters.push(self.arena.add_term(Term::Parameter { index, data_type: null.clone() }));
+            parameters.push(self.arena.add_term(Term::Parameter { index }));
         }
         let (other_leaves, mut other_conditions, columns) = Finished { row, columns }.open().into_select(self.arena);
-        let outer: Vec<TermId> = (0..kept.len())
-            .map(|index| self.arena.add_term(Term::Parameter { index, data_type: null.clone() }))
-            .collect();
+        let outer: Vec<TermId> = (0..kept.len()).map(|index| self.arena.add_term(Term::Parameter { index })).collect();
         let (left, right) = if mirrored { (&columns, &outer) } else { (&outer, &columns) };
         other_conditions.extend(self.join_conditions(join, left, right)?);
         let space = Space::Select { leaves: other_leaves, conditions: other_conditions };
@@ -506,21 +523,39 @@ impl<'a> Converter<'a> {
                 let distinct: Vec<Expr> = set.distinct_expr().into_iter().cloned().collect();
                 // The number of a grouping set depends on the order of keys, so that stays.
                 let keys = self.expressions(&distinct, schema, &input.columns)?;
-                let sets = grouping_sets(set)?;
-                let sets = sets.iter().map(|set| self.expressions(set, schema, &input.columns));
-                let sets = sets.collect::<Result<Vec<_>>>()?;
-                columns.extend(keys.iter().map(|key| self.arena.add_term(Term::Key(*key))));
+                // By their places: of two keys with one value a set may leave out either.
+                let placed: Vec<TermId> = keys
+                    .iter()
+                    .enumerate()
+                    .map(|(nth, of)| self.arena.add_term(Term::Element { of: *of, nth }))
+                    .collect();
+                let place = |expression: &Expr| distinct.iter().position(|other| other == expression);
+                let mut sets = Vec::new();
+                for set in grouping_sets(set)? {
+                    match set.iter().map(|expression| Some(placed[place(expression)?])).collect::<Option<Vec<_>>>() {
+                        Some(set) => sets.push(set),
+                        None => return unmodelled("a grouping set of something else than its keys"),
+                    }
+                }
+                columns.extend(&placed);
                 columns.push(self.arena.add_term(Term::GroupingId));
                 self.arena.add_row(Row::Group { input: input.row, keys, sets })
             }
             plain => {
                 let keys = self.expressions(plain, schema, &input.columns)?;
+                let unique = facts::unique(self.arena, self.facts, input.row);
+                let alone = unique.iter().any(|key| key.iter().all(|term| keys.contains(term)))
+                    && plain.iter().all(|expression| is_exact(expression, schema));
+                if Rule::DependentKeys.is_on() && aggregate.aggr_expr.is_empty() && !keys.is_empty() && alone {
+                    // Each row is a group of its own.
+                    return Ok(Finished { row: input.row, columns: keys }.open());
+                }
                 columns.extend(keys.iter().map(|key| self.arena.add_term(Term::Key(*key))));
                 self.grouped(input.row, keys)
             }
         };
         for expression in &aggregate.aggr_expr {
-            columns.push(self.aggregate_term(expression, schema, &input.columns)?);
+            columns.push(self.aggregate_term(input.row, expression, schema, &input.columns)?);
         }
         Ok(Finished { row, columns }.open())
     }
@@ -645,7 +680,10 @@ impl<'a> Converter<'a> {
         }
         let order = self.total(input.row, &[], order);
         let row = self.arena.add_row(Row::Limit { input: input.row, order, skip, fetch });
-        Ok(Finished { row, columns: input.columns }.open())
+        // What a window over the input sees isn't what one over the rows that are left would.
+        let mut done = HashMap::new();
+        let columns = input.columns.iter().map(|column| rewrite::lift(self.arena, *column, 0, &mut done)).collect();
+        Ok(Finished { row, columns }.open())
     }
 
     /// An order without what comes behind a key: it decides nothing. `within` are terms that are equal among the rows that
@@ -686,15 +724,15 @@ impl<'a> Converter<'a> {
             unnest.list_type_columns.iter().any(|(list, _)| *list == index)
                 || unnest.struct_type_columns.contains(&index)
         };
-        let options = format!("{:?}", unnest.options);
+        // Depths stand with the lists; names of columns say nothing.
+        let options = format!("preserve nulls {}", unnest.options.preserve_nulls());
         let mut columns = Vec::new();
-        let mut seen: HashMap<usize, usize> = HashMap::new();
+        let mut nth = 0;
         for dependency in &unnest.dependency_indices {
             let of = input.columns[*dependency];
             if unnested(*dependency) {
-                let nth = seen.entry(*dependency).or_insert(0);
-                columns.push(self.arena.add_term(Term::Element { of, nth: *nth }));
-                *nth += 1;
+                columns.push(self.arena.add_term(Term::Element { of, nth }));
+                nth += 1;
             } else {
                 columns.push(rewrite::lift(self.arena, of, 0, &mut HashMap::new()));
             }
@@ -757,8 +795,17 @@ impl<'a> Converter<'a> {
             frame.captured.push(term);
             frame.captured.len() - 1
         });
-        Ok(self.arena.add_term(Term::Parameter { index, data_type: crate::sql::DataType::Null }))
+        Ok(self.arena.add_term(Term::Parameter { index }))
     }
+}
+
+/// Whether values of an expression are equal only where they are the same: not so for floats, with zeros of two signs.
+pub(super) fn is_exact(expression: &Expr, schema: &DFSchema) -> bool {
+    expression.get_type(schema).is_ok_and(|data_type| is_exact_type(&data_type))
+}
+
+fn is_exact_type(data_type: &crate::sql::DataType) -> bool {
+    !data_type.is_floating() && !data_type.is_nested()
 }
 
 /// The sets of keys of a grouping set, as `rollup` and `cube` stand for them.

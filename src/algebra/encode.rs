@@ -358,9 +358,7 @@ pub fn term(arena: &Arena, term: &Term) -> Digest {
             }
             encoder.finish()
         }
-        Term::Parameter { index, data_type } => {
-            Encoder::new(42).number(F::ParameterNumber, *index).data_type(F::ColumnType, data_type).finish()
-        }
+        Term::Parameter { index } => Encoder::new(42).number(F::ParameterNumber, *index).finish(),
         // The text is for people.
         Term::Literal { data_type, value, text: _ } => {
             Encoder::new(43).data_type(F::LiteralType, data_type).bytes(F::LiteralValue, value).finish()

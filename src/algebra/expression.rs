@@ -1,6 +1,7 @@
 //! An analysed expression → a term. Every variant of the engine's expressions and operators is named here.
 
-use super::convert::{Converter, Unmodelled, unmodelled};
+use super::convert::{Converter, Unmodelled, is_exact, unmodelled};
+use super::facts;
 use super::literal;
 use super::node::{Aggregate, Bound, RowId, Term, TermId, Window};
 use super::rewrite;
@@ -57,7 +58,8 @@ impl Converter<'_> {
             Expr::Literal(value, _) => self.literal(value),
             Expr::BinaryExpr(binary) => {
                 let (left, right) = (each(&binary.left)?, each(&binary.right)?);
-                self.operator(expression, binary.op, left, right, schema)
+                let float = !is_exact(&binary.left, schema);
+                self.operator(expression, binary.op, (left, right), float, schema)
             }
             Expr::Like(like) => self.like(like, false, schema, columns),
             Expr::SimilarTo(like) => self.like(like, true, schema, columns),
@@ -107,7 +109,8 @@ impl Converter<'_> {
             }
             Expr::Between(between) => {
                 let (value, low, high) = (each(&between.expr)?, each(&between.low)?, each(&between.high)?);
-                Ok(rules::between(self.arena, value, low, high, between.negated))
+                let float = !is_exact(&between.expr, schema);
+                Ok(rules::between(self.arena, value, (low, high), between.negated, float))
             }
             Expr::Case(case) => {
                 let value = case.expr.as_ref().map(|value| each(value)).transpose()?;
@@ -116,7 +119,8 @@ impl Converter<'_> {
                     branches.push((each(when)?, each(then)?));
                 }
                 let otherwise = case.else_expr.as_ref().map(|otherwise| each(otherwise)).transpose()?;
-                self.case(value, branches, otherwise)
+                let exact = case.expr.as_ref().is_none_or(|value| is_exact(value, schema));
+                self.case(value, branches, otherwise, exact)
             }
             Expr::Cast(cast) => {
                 let value = each(&cast.expr)?;
@@ -133,7 +137,9 @@ impl Converter<'_> {
             Expr::InList(list) => {
                 let value = each(&list.expr)?;
                 let items = list.list.iter().map(each).collect::<Result<Vec<_>>>()?;
-                Ok(rules::in_list(self.arena, value, items, list.negated))
+                // The engine looks floats up by their bits, and compares them by value.
+                let exact = is_exact(&list.expr, schema);
+                Ok(rules::in_list(self.arena, value, items, list.negated, exact))
             }
             Expr::Exists(exists) => {
                 let (body, parameters) = self.body(&exists.subquery, schema, columns)?;
@@ -179,14 +185,15 @@ impl Converter<'_> {
     /// The aggregate that an output column of an aggregation is.
     pub(super) fn aggregate_term(
         &mut self,
+        row: RowId,
         expression: &Expr,
         schema: &DFSchema,
         columns: &[TermId],
     ) -> Result<TermId> {
         match expression {
-            Expr::Alias(alias) => self.aggregate_term(&alias.expr, schema, columns),
+            Expr::Alias(alias) => self.aggregate_term(row, &alias.expr, schema, columns),
             Expr::AggregateFunction(call) => {
-                let aggregate = self.call(call.func.name(), &call.params, schema, columns)?;
+                let aggregate = self.call(row, call.func.name(), &call.params, schema, columns)?;
                 Ok(self.arena.add_term(Term::Aggregate(Box::new(aggregate))))
             }
             _ => unmodelled("an aggregation of something else than an aggregate"),
@@ -195,6 +202,7 @@ impl Converter<'_> {
 
     fn call(
         &mut self,
+        row: RowId,
         function: &str,
         params: &AggregateFunctionParams,
         schema: &DFSchema,
@@ -203,10 +211,7 @@ impl Converter<'_> {
         let mut arguments = self.expressions(&params.args, schema, columns)?;
         if function == "count" && Rule::CountRows.is_on() && !params.distinct {
             let reaches = super::plant::overreaches(Rule::CountRows);
-            let not_null = |term: &TermId| match self.arena.term(*term) {
-                Term::Literal { value, data_type, .. } => !value.is_empty() && *data_type != DataType::Null,
-                _ => reaches,
-            };
+            let not_null = |term: &TermId| reaches || facts::not_null(self.arena, self.facts, row, *term);
             if arguments.iter().all(not_null) {
                 arguments = vec![self.number(1)?];
             }
@@ -246,11 +251,12 @@ impl Converter<'_> {
             WindowFunctionDefinition::AggregateUDF(function) => ("aggregate", function.name()),
             WindowFunctionDefinition::WindowUDF(function) => ("window", function.name()),
         };
-        let mut aggregate = self.call(name, &params, schema, columns)?;
+        let mut aggregate = self.call(row, name, &params, schema, columns)?;
         aggregate.function = format!("{kind} {name}");
         let partition = self.expressions(&call.params.partition_by, schema, columns)?;
         let partition = self.sorted_set(partition);
-        aggregate.order = self.total(row, &partition, aggregate.order);
+        let exact = call.params.partition_by.iter().all(|expression| is_exact(expression, schema));
+        aggregate.order = self.total(row, if exact { &partition } else { &[] }, aggregate.order);
         let frame = &call.params.window_frame;
         let units = match frame.units {
             WindowFrameUnits::Rows => "rows",
@@ -327,9 +333,10 @@ impl Converter<'_> {
         value: Option<TermId>,
         mut branches: Vec<(TermId, TermId)>,
         otherwise: Option<TermId>,
+        exact: bool,
     ) -> Result<TermId> {
         if let Some(value) = value {
-            if Rule::SimpleCase.is_on() {
+            if exact && Rule::SimpleCase.is_on() {
                 for (when, _) in &mut branches {
                     *when = make(self.arena, Term::Binary { operator: rules::EQUAL, left: value, right: *when });
                 }
@@ -340,6 +347,9 @@ impl Converter<'_> {
         if super::plant::overreaches(Rule::SimpleCase) {
             branches.sort();
         }
+        // Without `else` it is null anyway.
+        let is_null = |term: &TermId| matches!(self.arena.term(*term), Term::Literal { value, .. } if value.is_empty());
+        let otherwise = otherwise.filter(|term| !is_null(term));
         Ok(make(self.arena, Term::Case { branches, otherwise }))
     }
 
@@ -357,8 +367,8 @@ impl Converter<'_> {
         &mut self,
         expression: &Expr,
         operator: Operator,
-        left: TermId,
-        right: TermId,
+        (left, right): (TermId, TermId),
+        float: bool,
         schema: &DFSchema,
     ) -> Result<TermId> {
         let name = operator_name(operator);
@@ -375,12 +385,11 @@ impl Converter<'_> {
                 let result = expression.get_type(schema).map_err(|e| Unmodelled(e.to_string()))?;
                 Ok(rules::arithmetic(self.arena, name, left, right, &result))
             }
+            Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
+                Ok(rules::compare(self.arena, name, left, right, float))
+            }
             Operator::Eq
             | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
             | Operator::Divide
             | Operator::Modulo
             | Operator::IsDistinctFrom

@@ -4,13 +4,36 @@
 use super::node::{Arena, Row, RowId, Term, TermId};
 use crate::name::RelationName;
 use crate::sql::DataType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Verified facts about sources.
 #[derive(Clone, Default, Debug)]
 pub struct Facts {
     /// The columns of each source's key with their types; none of them is ever null.
     pub keys: BTreeMap<RelationName, Vec<(String, DataType)>>,
+    /// Columns of sources that hold no null.
+    pub not_null: BTreeMap<RelationName, BTreeSet<String>>,
+}
+
+/// Whether a term of a row space is never null.
+pub fn not_null(arena: &Arena, facts: &Facts, row: RowId, term: TermId) -> bool {
+    match (arena.row(row), arena.term(term)) {
+        (_, Term::Literal { value, data_type, .. }) => !value.is_empty() && *data_type != DataType::Null,
+        (_, Term::Cast { safe: false, value, .. }) => not_null(arena, facts, row, *value),
+        (Row::Scan(relation), Term::Input { column, .. }) => {
+            facts.not_null.get(relation).is_some_and(|columns| columns.contains(column))
+        }
+        (Row::Select { leaves, .. }, Term::Leaf { leaf, of }) => {
+            leaves.get(*leaf).is_some_and(|leaf| not_null(arena, facts, *leaf, *of))
+        }
+        // Rows of the left side are always there.
+        (Row::LeftJoin { left, .. }, Term::Leaf { leaf: 0, of }) => not_null(arena, facts, *left, *of),
+        (Row::Group { input, sets, .. }, Term::Key(of)) if sets.is_empty() => not_null(arena, facts, *input, *of),
+        (Row::Limit { input, .. } | Row::First { input, .. }, Term::Leaf { of, .. }) => {
+            not_null(arena, facts, *input, *of)
+        }
+        _ => false,
+    }
 }
 
 /// How far the search goes down, and how many keys it keeps.
@@ -21,6 +44,11 @@ const MAX_KEYS: usize = 8;
 /// finds them). An empty set: at most one row.
 pub fn unique(arena: &mut Arena, facts: &Facts, row: RowId) -> Vec<Vec<TermId>> {
     unique_to(arena, facts, row, MAX_DEPTH)
+}
+
+fn lifted(arena: &mut Arena, keys: Vec<Vec<TermId>>) -> Vec<Vec<TermId>> {
+    let mut lift = |term: TermId| super::rewrite::lift(arena, term, 0, &mut std::collections::HashMap::new());
+    keys.into_iter().map(|key| key.into_iter().map(&mut lift).collect()).collect()
 }
 
 fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<Vec<TermId>> {
@@ -44,9 +72,12 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
         Row::First { input, keys, .. } => {
             let mut found = unique_to(arena, facts, input, depth - 1);
             found.push(keys);
-            found
+            lifted(arena, found)
         }
-        Row::Limit { input, .. } => unique_to(arena, facts, input, depth - 1),
+        Row::Limit { input, .. } => {
+            let found = unique_to(arena, facts, input, depth - 1);
+            lifted(arena, found)
+        }
         Row::Select { leaves, .. } => {
             // One key of each leaf together identify a combination.
             let mut found: Vec<Vec<TermId>> = vec![Vec::new()];

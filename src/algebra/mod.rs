@@ -21,6 +21,8 @@
 //! | `limit` | [`Row::Limit`], its order a part of it | only itself, unless it breaks ties |
 //! | `exists`, `in`, `intersect`, `except` | a condition with the subquery's row space | only itself |
 //!
+//! [`rewritten`] gives a query a second form, by some of the engine's own rewrites; it isn't needed for any of the above.
+//!
 //! Each query is modelled twice: over what it reads (**inputs**), and with the slices it reads written out down to frozen
 //! **sources**. The first finds out that an input that was rebuilt to the same content changes nothing; the second that a
 //! CTE was made a slice, a slice renamed, or a column added that nobody uses.
@@ -120,7 +122,9 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
     let mut meanings = Meanings::default();
     for name in model.graph.order() {
         let Some(slice) = model.slices.get(name) else { continue };
-        meanings.checks.insert(name.clone(), slice.checks.iter().map(|check| check_meaning(model, &facts, check)).collect());
+        meanings
+            .checks
+            .insert(name.clone(), slice.checks.iter().map(|check| check_meaning(model, &facts, check)).collect());
         let Some(plan) = &slice.plan else { continue };
         let mut own = Arena::default();
         let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
@@ -155,12 +159,25 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
     meanings
 }
 
+/// What a slice means over what it reads, after a pinned set of the engine's own rewrites: a filter moved below a join or a
+/// group, an outer join that a filter makes an inner one. It may only show that two queries mean the same; `None` where it
+/// can't be modelled.
+pub fn rewritten(model: &SemanticModel, slice: &Slice) -> Option<Meaning> {
+    let facts = facts_of(model);
+    let plan = crate::sql::rewritten(slice.plan.as_ref()?)?;
+    let mut arena = Arena::default();
+    let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
+    let finished = Converter::new(&mut arena, &facts, &inputs).query(&plan).ok()?;
+    Some(meaning(&mut arena, &facts, slice, &finished, None))
+}
+
 /// A check by the row space of the rows that break it; one that isn't modelled by its text and all that it reads.
 fn check_meaning(model: &SemanticModel, facts: &Facts, check: &Check) -> CheckMeaning {
     let mut arena = Arena::default();
     let mut reads = Reads::new();
     let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
-    let converted = check.violations.as_ref().and_then(|plan| Converter::new(&mut arena, facts, &inputs).query(plan).ok());
+    let converted =
+        check.violations.as_ref().and_then(|plan| Converter::new(&mut arena, facts, &inputs).query(plan).ok());
     let row = match converted {
         Some(finished) => finished.row,
         None => written(&mut arena, model, &check.normalized, &check.reads, &inputs),
@@ -188,6 +205,8 @@ fn facts_of(model: &SemanticModel) -> Facts {
             let found = source.columns.iter().find(|other| &other.name == column)?;
             Some((column.clone(), found.data_type.clone()))
         };
+        let never_null = source.columns.iter().filter(|column| !column.nullable);
+        facts.not_null.insert(name.clone(), never_null.map(|column| column.name.clone()).collect());
         if let Some(key) = source.key.iter().map(data_type).collect::<Option<Vec<_>>>() {
             facts.keys.insert(name.clone(), key);
         }
@@ -219,8 +238,7 @@ fn whole(
 ) -> Finished {
     let row = written(arena, model, &slice.normalized, &slice.reads, input);
     let slots = slice.columns.iter().enumerate();
-    let slots =
-        slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
+    let slots = slots.map(|(index, column)| arena.add_term(Term::Slot { index, data_type: column.data_type.clone() }));
     let columns = slots.collect();
     Finished { row, columns }
 }

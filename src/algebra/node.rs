@@ -97,7 +97,6 @@ pub enum Term {
     /// What a subquery gets from outside.
     Parameter {
         index: usize,
-        data_type: DataType,
     },
     Literal {
         data_type: DataType,

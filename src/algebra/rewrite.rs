@@ -12,11 +12,22 @@ pub fn atoms(
     done: &mut HashMap<TermId, TermId>,
     replace: &mut dyn FnMut(&mut Arena, TermId) -> TermId,
 ) -> TermId {
+    rebuild(arena, term, false, done, replace)
+}
+
+/// As [`atoms`]; parameters are replaced too where `parameters` says so.
+fn rebuild(
+    arena: &mut Arena,
+    term: TermId,
+    parameters_too: bool,
+    done: &mut HashMap<TermId, TermId>,
+    replace: &mut dyn FnMut(&mut Arena, TermId) -> TermId,
+) -> TermId {
     if let Some(known) = done.get(&term) {
         return *known;
     }
     let node = arena.term(term).clone();
-    let mut each = |arena: &mut Arena, part: TermId| atoms(arena, part, done, replace);
+    let mut each = |arena: &mut Arena, part: TermId| rebuild(arena, part, parameters_too, done, replace);
     let result = match node {
         Term::Input { .. }
         | Term::Leaf { .. }
@@ -28,6 +39,8 @@ pub fn atoms(
         | Term::Slot { .. }
         | Term::Window(_)
         | Term::Over { .. } => replace(arena, term),
+        // A lookup's own row space may hold parameters of the body that it stands in.
+        Term::Parameter { .. } | Term::Lookup { .. } if parameters_too => replace(arena, term),
         Term::Parameter { .. } | Term::Literal { .. } => term,
         Term::Binary { operator, left, right } => {
             let (left, right) = (each(arena, left), each(arena, right));
@@ -136,16 +149,16 @@ pub fn is_constant(arena: &mut Arena, term: TermId) -> bool {
     constant
 }
 
-/// Gives the parameters of a subquery's body other numbers. Bodies of subqueries within have parameters of their own.
+/// Replaces the parameters of a subquery's body. Bodies of subqueries within have parameters of their own.
 pub struct Parameters<'a> {
-    pub number: &'a dyn Fn(usize) -> usize,
+    replace: &'a dyn Fn(&mut Arena, usize) -> TermId,
     rows: HashMap<RowId, RowId>,
     terms: HashMap<TermId, TermId>,
 }
 
 impl Parameters<'_> {
-    pub fn new(number: &dyn Fn(usize) -> usize) -> Parameters<'_> {
-        Parameters { number, rows: HashMap::new(), terms: HashMap::new() }
+    pub fn new(replace: &dyn Fn(&mut Arena, usize) -> TermId) -> Parameters<'_> {
+        Parameters { replace, rows: HashMap::new(), terms: HashMap::new() }
     }
 
     pub fn row(&mut self, arena: &mut Arena, id: RowId) -> RowId {
@@ -212,9 +225,7 @@ impl Parameters<'_> {
             return *known;
         }
         let result = match arena.term(id).clone() {
-            Term::Parameter { index, data_type } => {
-                arena.add_term(Term::Parameter { index: (self.number)(index), data_type })
-            }
+            Term::Parameter { index } => (self.replace)(arena, index),
             Term::Input { .. } | Term::GroupingId | Term::Slot { .. } | Term::Literal { .. } => id,
             Term::Leaf { leaf, of } => {
                 let of = self.term(arena, of);
@@ -329,7 +340,8 @@ impl Parameters<'_> {
     }
 }
 
-/// A subquery's body with only the parameters that it uses, each value once, in the order of their digests.
+/// A subquery's body with only the parameters that it uses: atoms of the query around and its own parameters, each once,
+/// in the order of their digests. What is computed from them is computed in the body.
 pub fn close(
     arena: &mut Arena,
     row: RowId,
@@ -339,36 +351,40 @@ pub fn close(
     if parameters.is_empty() {
         return (row, of, parameters);
     }
-    let used = std::cell::RefCell::new(std::collections::BTreeSet::new());
-    let note = |index: usize| {
-        used.borrow_mut().insert(index);
-        index
-    };
-    let mut visitor = Parameters::new(&note);
-    visitor.row(arena, row);
-    if let Some(of) = of {
-        visitor.term(arena, of);
+    let used = parameters_of(arena, row, of.as_slice());
+    let mut kept: Vec<TermId> = Vec::new();
+    for parameter in used.iter().filter_map(|index| parameters.get(*index)) {
+        rebuild(arena, *parameter, true, &mut HashMap::new(), &mut |_, atom| {
+            kept.push(atom);
+            atom
+        });
     }
-    let used = used.into_inner();
-    let mut kept: Vec<TermId> = used.iter().filter_map(|index| parameters.get(*index).copied()).collect();
-    kept.sort_by_key(|parameter| arena.term_digest(*parameter));
+    kept.sort_by_key(|atom| arena.term_digest(*atom));
     kept.dedup();
-    let place = |index: usize| {
-        let parameter = parameters.get(index);
-        parameter.and_then(|parameter| kept.iter().position(|other| other == parameter)).unwrap_or(index)
+    let mut inner: HashMap<usize, TermId> = HashMap::new();
+    for index in used {
+        let Some(parameter) = parameters.get(index) else { continue };
+        let within = rebuild(arena, *parameter, true, &mut HashMap::new(), &mut |arena, atom| {
+            let index = kept.iter().position(|other| *other == atom).unwrap_or_default();
+            arena.add_term(Term::Parameter { index })
+        });
+        inner.insert(index, within);
+    }
+    let replace = |arena: &mut Arena, index: usize| {
+        inner.get(&index).copied().unwrap_or_else(|| arena.add_term(Term::Parameter { index }))
     };
-    let mut visitor = Parameters::new(&place);
+    let mut visitor = Parameters::new(&replace);
     let row = visitor.row(arena, row);
     let of = of.map(|of| visitor.term(arena, of));
     (row, of, kept)
 }
 
-/// The parameters that a body uses.
+/// The parameters that a body uses, in order.
 pub fn parameters_of(arena: &mut Arena, row: RowId, terms: &[TermId]) -> Vec<usize> {
     let used = std::cell::RefCell::new(std::collections::BTreeSet::new());
-    let note = |index: usize| {
+    let note = |arena: &mut Arena, index: usize| {
         used.borrow_mut().insert(index);
-        index
+        arena.add_term(Term::Parameter { index })
     };
     let mut visitor = Parameters::new(&note);
     visitor.row(arena, row);

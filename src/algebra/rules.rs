@@ -13,13 +13,13 @@ use crate::sql::DataType;
 pub enum Rule {
     /// `a and b` = `b and a` = `a and b and a`; nested ones are flat; `true` in an `and` and `false` in an `or` go away.
     Conjuncts,
-    /// `x in (1, 2)` = `x = 1 or x = 2`.
+    /// `x in (1, 2)` = `x = 1 or x = 2`; not for floats, which lists find by their bits.
     InLists,
     /// `x between a and b` = `x >= a and x <= b`.
     Between,
     /// `a > b` = `b < a`; operands of `=`, `<>`, `is [not] distinct from` in the order of their digests.
     Mirror,
-    /// `not` moves inwards: `not a < b` = `b <= a`, De Morgan, `not not a` = `a`; `is not null` = `not is null`.
+    /// `not` moves inwards: `not a < b` = `b <= a` but for floats, De Morgan, `not not a` = `a`; `is not null` = `not is null`.
     Negation,
     /// Operators and casts of literals are evaluated, by the engine's own kernels.
     Folding,
@@ -30,7 +30,7 @@ pub enum Rule {
     Associate,
     /// `count(1)` = `count('x')` = `count(*)`.
     CountRows,
-    /// `case x when 1 then …` = `case when x = 1 then …`.
+    /// `case x when 1 then …` = `case when x = 1 then …`; not for floats, as above.
     SimpleCase,
     /// Casts between layouts of one type (views, dictionaries, large offsets) go away.
     Casts,
@@ -127,6 +127,9 @@ fn sequence(arena: &mut Arena, operator: &'static str, operands: Vec<TermId>) ->
             return strange;
         }
     }
+    if !logical && Rule::Folding.is_on() {
+        fold_integers(arena, operator, &mut flat);
+    }
     flat.sort_by_key(|operand| arena.term_digest(*operand));
     if logical || plant::overreaches(Rule::Associate) {
         flat.dedup();
@@ -138,6 +141,37 @@ fn sequence(arena: &mut Arena, operator: &'static str, operands: Vec<TermId>) ->
         [one] => *one,
         _ => arena.add_term(Term::Sequence { operator, operands: flat }),
     }
+}
+
+/// Makes one literal of those of an integer sum or product, which wrap as the engine's do; none where it changes nothing.
+fn fold_integers(arena: &mut Arena, operator: &'static str, operands: &mut Vec<TermId>) {
+    let literal = |arena: &Arena, term: &TermId| match arena.term(*term) {
+        Term::Literal { data_type: DataType::Int64, value, .. } => {
+            Some((64, i64::from_le_bytes(value.as_slice().try_into().ok()?)))
+        }
+        Term::Literal { data_type: DataType::Int32, value, .. } => {
+            Some((32, i64::from(i32::from_le_bytes(value.as_slice().try_into().ok()?))))
+        }
+        _ => None,
+    };
+    let found: Vec<(u32, i64)> = operands.iter().filter_map(|operand| literal(arena, operand)).collect();
+    let Some((width, first)) = found.first().copied() else { return };
+    if found.iter().any(|(other, _)| *other != width) {
+        return;
+    }
+    let combine = |a: i64, b: i64| if operator == "+" { a.wrapping_add(b) } else { a.wrapping_mul(b) };
+    let all = found[1..].iter().fold(first, |all, (_, value)| combine(all, *value));
+    let all = if width == 32 { i64::from(all as i32) } else { all };
+    operands.retain(|operand| literal(arena, operand).is_none());
+    let neutral = if operator == "+" { 0 } else { 1 };
+    if all == neutral && !operands.is_empty() {
+        return;
+    }
+    let (data_type, value) = match width {
+        32 => (DataType::Int32, (all as i32).to_le_bytes().to_vec()),
+        _ => (DataType::Int64, all.to_le_bytes().to_vec()),
+    };
+    operands.push(arena.add_term(Term::Literal { data_type, value, text: all.to_string() }));
 }
 
 fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId) -> TermId {
@@ -154,6 +188,20 @@ fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId
         _ => (operator, left, right),
     };
     arena.add_term(Term::Binary { operator, left, right })
+}
+
+/// A comparison by order. Those of floats have names of their own: where there may be a not-a-number, `not a < b` needn't be
+/// `b <= a`.
+pub fn compare(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId, float: bool) -> TermId {
+    match operator {
+        GREATER if float && Rule::Mirror.is_on() => binary(arena, "< of floats", right, left),
+        GREATER_EQUAL if float && Rule::Mirror.is_on() => binary(arena, "<= of floats", right, left),
+        GREATER if float => binary(arena, "> of floats", left, right),
+        GREATER_EQUAL if float => binary(arena, ">= of floats", left, right),
+        LESS if float => binary(arena, "< of floats", left, right),
+        LESS_EQUAL if float => binary(arena, "<= of floats", left, right),
+        _ => binary(arena, operator, left, right),
+    }
 }
 
 fn negation(arena: &mut Arena, operand: TermId) -> TermId {
@@ -193,8 +241,8 @@ fn negation(arena: &mut Arena, operand: TermId) -> TermId {
 }
 
 /// `x = any of the values`, or `x <> all` of them.
-pub fn in_list(arena: &mut Arena, value: TermId, list: Vec<TermId>, negated: bool) -> TermId {
-    if !Rule::InLists.is_on() {
+pub fn in_list(arena: &mut Arena, value: TermId, list: Vec<TermId>, negated: bool, exact: bool) -> TermId {
+    if !exact || !Rule::InLists.is_on() {
         let list = arena.add_term(Term::Call { function: "in list".to_owned(), arguments: list });
         let within = arena.add_term(Term::Binary { operator: "in", left: value, right: list });
         return if negated { negation(arena, within) } else { within };
@@ -205,15 +253,15 @@ pub fn in_list(arena: &mut Arena, value: TermId, list: Vec<TermId>, negated: boo
     if negated { negation(arena, any) } else { any }
 }
 
-pub fn between(arena: &mut Arena, value: TermId, low: TermId, high: TermId, negated: bool) -> TermId {
+pub fn between(arena: &mut Arena, value: TermId, (low, high): (TermId, TermId), negated: bool, float: bool) -> TermId {
     if !Rule::Between.is_on() {
         let bounds = arena.add_term(Term::Call { function: "bounds".to_owned(), arguments: vec![low, high] });
         let within = arena.add_term(Term::Binary { operator: "between", left: value, right: bounds });
         return if negated { negation(arena, within) } else { within };
     }
     let upper = if plant::overreaches(Rule::Between) { LESS } else { LESS_EQUAL };
-    let low = binary(arena, GREATER_EQUAL, value, low);
-    let high = binary(arena, upper, value, high);
+    let low = compare(arena, GREATER_EQUAL, value, low, float);
+    let high = compare(arena, upper, value, high, float);
     let both = sequence(arena, AND, vec![low, high]);
     if negated { negation(arena, both) } else { both }
 }

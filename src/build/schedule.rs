@@ -222,6 +222,7 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
             Blocked::DeclarationChanged(source) => {
                 (Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone())))
             }
+            Blocked::Invalid if slice.valid => (Outcome::Skipped, None),
             Blocked::Invalid => (Outcome::Failed, None),
         };
         // What is wrong with an invalid slice was told when the project was checked.
@@ -324,6 +325,7 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         kind: CommitKind::Drop,
         build: None,
         columns: Vec::new(),
+        preimage: None,
         inputs: Vec::new(),
         stale_inputs: Vec::new(),
         rows: 0,

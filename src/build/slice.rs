@@ -3,7 +3,7 @@
 use super::run::{Running, under_schema};
 use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
-use crate::algebra::{Meaning, Meanings};
+use crate::algebra::{self, Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
@@ -64,13 +64,13 @@ impl SliceBuild<'_> {
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
         if let Some(planned) = self.planned {
             // The plan knows what is right, and what has become of the inputs since doesn't change that.
-            return self.serve(planned.clone(), &wanted, inputs, &names, verified).await;
+            return self.serve(planned.clone(), (&keys, &wanted), inputs, &names, verified).await;
         }
         let tables = inputs.tables(&names)?;
         if let Some(found) = self.find(&keys, &wanted).await? {
-            return self.serve(found, &wanted, inputs, &names, verified).await;
+            return self.serve(found, (&keys, &wanted), inputs, &names, verified).await;
         }
-        let Some((_, preimage)) = keys.into_iter().next_back() else {
+        let Some((_, preimage)) = keys.into_iter().find(|(over_sources, _)| !over_sources) else {
             return Err(BuildError::Internal(format!("`{}` has no meaning", self.slice.name)));
         };
         let id = crate::store::new_id();
@@ -89,7 +89,15 @@ impl SliceBuild<'_> {
         let labels = own_labels(self.slice);
         let stale = inputs.stale_records(&names);
         let commit = self
-            .commit(CommitKind::Publish, reference, &staged, labels, (inputs.records(&names), stale), verified)
+            .commit(
+                CommitKind::Publish,
+                reference,
+                &staged,
+                labels,
+                Some(staged.preimage.clone()),
+                (inputs.records(&names), stale),
+                verified,
+            )
             .await?;
         let written = staged.bytes;
         Ok(Done { outcome: Outcome::Built, commit, build: staged, written, behind: inputs.behind(&names) })
@@ -106,7 +114,9 @@ impl SliceBuild<'_> {
     fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
         let content = |name: &RelationName| inputs.digests(name);
         let sources = self.meanings.sources.get(&self.slice.name).filter(|_| !inputs.behind(names));
-        let meanings = [(true, sources), (false, self.meanings.inputs.get(&self.slice.name))];
+        let rewritten = self.planned.is_none().then(|| algebra::rewritten(self.model, self.slice)).flatten();
+        let inputs = self.meanings.inputs.get(&self.slice.name);
+        let meanings = [(true, sources), (false, inputs), (false, rewritten.as_ref())];
         let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
             Some((over_sources, preimage(self.slice, meaning?, &content)?))
         };
@@ -143,7 +153,7 @@ impl SliceBuild<'_> {
     async fn serve(
         &self,
         served: Served,
-        wanted: &[Keys],
+        (keys, wanted): (&[(bool, KeyPreimage)], &[Keys]),
         inputs: &Inputs,
         names: &[RelationName],
         verified: String,
@@ -162,7 +172,16 @@ impl SliceBuild<'_> {
             head.record.build.as_ref().is_some_and(|build| build.id == reference.id) && head.record.columns == labels
         });
         let proved = head.is_some_and(|head| head.record.verified == verified);
-        if let Some(head) = head.filter(|head| proved && head.record.stale_inputs == stale) {
+        let preimage = keys.iter().find(|(over_sources, _)| !over_sources).map(|(_, preimage)| preimage.clone());
+        let preimage = preimage.or_else(|| head.and_then(|head| head.record.preimage.clone()));
+        let fingerprints = |preimage: &Option<KeyPreimage>| {
+            preimage.as_ref().map(|preimage| {
+                let columns = preimage.columns.iter().map(|column| column.fingerprint.clone());
+                (preimage.row.clone(), columns.collect::<Vec<_>>())
+            })
+        };
+        let told = |head: &Numbered<CommitRecord>| fingerprints(&head.record.preimage) == fingerprints(&preimage);
+        if let Some(head) = head.filter(|head| proved && head.record.stale_inputs == stale && told(head)) {
             let outcome = if self.was_maybe { Outcome::CutOff } else { Outcome::Reused };
             return Ok(Done { outcome, commit: head.clone(), build: record, written: 0, behind });
         }
@@ -174,7 +193,8 @@ impl SliceBuild<'_> {
         }
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
         let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
-        let commit = self.commit(CommitKind::Relabel, reference, &record, labels, (read, stale), verified).await?;
+        let commit =
+            self.commit(CommitKind::Relabel, reference, &record, labels, preimage, (read, stale), verified).await?;
         Ok(Done { outcome: Outcome::Relabelled, commit, build: record, written: 0, behind })
     }
 
@@ -259,7 +279,7 @@ impl SliceBuild<'_> {
             self.progress.advance(&self.slice.name, running.rows_read(), total, rows, file.bytes());
         }
         let file = file.finish().await.map_err(|e| internal(e.to_string()))?;
-        Ok((file, hasher.finish().map_err(|e| internal(e.to_string()))?))
+        Ok((file, hasher.finish()))
     }
 
     /// An earlier build must have the columns that readers were planned with.
@@ -299,6 +319,7 @@ impl SliceBuild<'_> {
         build: BuildReference,
         record: &BuildRecord,
         columns: Vec<LabelRecord>,
+        preimage: Option<KeyPreimage>,
         (inputs, stale_inputs): (Vec<InputRecord>, Vec<InputRecord>),
         verified: String,
     ) -> Result<Numbered<CommitRecord>, BuildError> {
@@ -311,6 +332,7 @@ impl SliceBuild<'_> {
             kind,
             build: Some(build),
             columns,
+            preimage,
             inputs,
             stale_inputs,
             verified,

@@ -134,10 +134,15 @@ pub struct FreezeArgs {
 
 /// Say what a build would do and why, without doing it
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  pie plan payments.daily_volume")]
+#[command(
+    after_help = "Examples:\n  pie plan payments.daily_volume\n  pie plan payments.daily_volume --explain   down to lines and files"
+)]
 pub struct PlanArgs {
     /// Plan only these slices and what they read
     pub slices: Vec<String>,
+    /// Follow the reasons of these slices, or of all that aren't fresh, down to lines of text and raw files
+    #[arg(long)]
+    pub explain: bool,
     /// Exit with 3 if there is something to do
     #[arg(long)]
     pub detailed_exitcode: bool,

@@ -122,12 +122,26 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
     let session = super::open(&project).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     let planned = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let sources = &project.workspace.sources;
+    let (meanings, state) = (&planned.meanings, &planned.state);
+    let explain = || plan::explain(&planned.plan, &project.model, meanings, state, wanted.as_ref());
+    let explanation = args.explain.then(explain);
     match args.format {
-        ReportFormat::Json => writeln!(streams.out, "{:#}", plan::to_json(&planned.plan))?,
+        ReportFormat::Json => {
+            let json = match &explanation {
+                Some(explanation) => plan::explanation_to_json(explanation, sources),
+                None => plan::to_json(&planned.plan, sources),
+            };
+            writeln!(streams.out, "{json:#}")?;
+        }
         ReportFormat::Human => {
             let color = streams.color && streams.out_terminal;
             let style = |action: Action, text: &str| paint(color, action_style(action), text);
-            write!(streams.out, "{}", plan::to_text(&planned.plan, &style))?;
+            let text = match explanation.filter(|explanation| !explanation.slices.is_empty()) {
+                Some(explanation) => plan::explanation_to_text(&explanation, sources, &style),
+                None => plan::to_text(&planned.plan, &style),
+            };
+            write!(streams.out, "{text}")?;
         }
     }
     Ok(match (broken, args.detailed_exitcode && !planned.plan.is_clean()) {
@@ -274,12 +288,13 @@ fn report_json(report: &Report, project: &Project) -> Value {
 fn slice_json(slice: &SliceReport, project: &Project) -> Value {
     let built = u64::from(slice.outcome == Built::Built);
     let reused = u64::from(matches!(slice.outcome, Built::Reused | Built::CutOff | Built::Relabelled));
+    let reasons = slice.plan.change.reasons.iter();
     json!({
         "name": slice.plan.name().to_string(),
         "outcome": slice.outcome.as_str(),
         "partitions": { "total": 1, "built": built, "reused": reused },
         "columns": columns_json(&slice.plan),
-        "reasons": slice.plan.change.reasons.iter().map(reason_json).collect::<Vec<_>>(),
+        "reasons": reasons.map(|reason| reason_json(reason, &project.workspace.sources)).collect::<Vec<_>>(),
         "version": slice.version,
         "rows": slice.rows,
         "bytes": slice.bytes,

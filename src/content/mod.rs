@@ -1,4 +1,4 @@
-//! Rows → content digests: per column, over values in their stored order, or in the order of a key.
+//! Rows → content digests: per column, over values in their stored order, or beside its row's key.
 //!
 //! A digest looks at values only, not at batches, files or encodings: the same rows in the same order have the same
 //! digests however they are cut. Values are encoded as Arrow's row format encodes a single column (nulls, float bits and
@@ -8,76 +8,83 @@ mod bag;
 
 pub use bag::{BYTES_PER_ROW, LeastRows, RowBag, Side};
 
-use crate::manifest::Content;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use crate::manifest::{Content, KeyedSum};
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::arrow::row::{RowConverter, SortField};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Hashes columns while batches go by. Costs one pass over the values.
+/// Hashes columns while batches go by. Costs one pass over the values, with a key one small hash a value.
 pub struct ContentHasher {
-    schema: SchemaRef,
     columns: Vec<ColumnHasher>,
     rows: u64,
-    sorted: Option<Sorted>,
+    key: Option<Key>,
 }
 
 struct ColumnHasher {
     name: String,
     converter: RowConverter,
     hasher: blake3::Hasher,
+    sum: KeyedSum,
 }
 
-/// Rows that must be hashed in the order of a key: whether they came so, and what must be sorted if they didn't.
-struct Sorted {
-    by: Vec<usize>,
+/// What identifies a row: columns of the file, and values that all its rows have.
+struct Key {
+    columns: Vec<usize>,
     converter: RowConverter,
-    last: Option<OwnedRow>,
-    in_order: bool,
-    /// Given up where it would grow past [`MAX_SORTED`].
-    batches: Option<Vec<RecordBatch>>,
-    bytes: usize,
+    prefix: Vec<u8>,
+    /// Columns that aren't in the file, with the value of all rows.
+    constants: Vec<(String, Vec<u8>, KeyedSum)>,
 }
-
-/// Bytes of rows that are kept for sorting. Rows out of order that take more are hashed as they stand: then another order
-/// of them counts as other content, which is sound and may run too much.
-const MAX_SORTED: usize = 64 << 20;
 
 impl ContentHasher {
     /// Fails for a type that Arrow's row format doesn't know.
     pub fn new(schema: &SchemaRef) -> Result<ContentHasher, ArrowError> {
-        let columns = column_hashers(schema)?;
-        Ok(ContentHasher { schema: Arc::clone(schema), columns, rows: 0, sorted: None })
+        let column = |field: &Arc<datafusion::arrow::datatypes::Field>| {
+            let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
+            let hasher = blake3::Hasher::new();
+            Ok(ColumnHasher { name: field.name().clone(), converter, hasher, sum: KeyedSum::default() })
+        };
+        let columns = schema.fields().iter().map(column).collect::<Result<_, ArrowError>>()?;
+        Ok(ContentHasher { columns, rows: 0, key: None })
     }
 
-    /// Hashes rows in the order of a key that identifies them, whatever order they come in.
-    pub fn by_key(schema: &SchemaRef, key: &[usize]) -> Result<ContentHasher, ArrowError> {
+    /// Hashes rows that a key identifies: each value together with its row's key, summed up, so that neither the order of
+    /// rows nor how they are cut into files says anything. `constants` are columns with one value in all rows, which the key
+    /// may name too.
+    pub fn by_key(
+        schema: &SchemaRef,
+        key: &[String],
+        constants: &[(String, String)],
+    ) -> Result<ContentHasher, ArrowError> {
         let mut hasher = ContentHasher::new(schema)?;
-        if !key.is_empty() {
-            let fields = key.iter().map(|index| SortField::new(schema.field(*index).data_type().clone())).collect();
-            hasher.sorted = Some(Sorted {
-                by: key.to_vec(),
-                converter: RowConverter::new(fields)?,
-                last: None,
-                in_order: true,
-                batches: Some(Vec::new()),
-                bytes: 0,
-            });
+        if key.is_empty() {
+            return Ok(hasher);
         }
+        let columns: Vec<usize> = key.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        let fields = columns.iter().map(|index| SortField::new(schema.field(*index).data_type().clone())).collect();
+        let mut prefix = Vec::new();
+        for (name, value) in constants.iter().filter(|(name, _)| key.contains(name)) {
+            for text in [name, value] {
+                prefix.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                prefix.extend_from_slice(text.as_bytes());
+            }
+        }
+        let constant =
+            |(name, value): &(String, String)| (name.clone(), value.clone().into_bytes(), KeyedSum::default());
+        let constants = constants.iter().map(constant).collect();
+        hasher.key = Some(Key { columns, converter: RowConverter::new(fields)?, prefix, constants });
         Ok(hasher)
     }
 
     /// Adds rows; the batch must have the hasher's columns.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        if let Some(sorted) = &mut self.sorted {
-            sorted.look(batch)?;
+        self.rows += batch.num_rows() as u64;
+        if let Some(key) = &mut self.key {
+            return key.update(&mut self.columns, batch);
         }
-        self.hash(batch)
-    }
-
-    fn hash(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let mut buffer = Vec::with_capacity(64 * 1024);
         for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
             let rows = column.converter.convert_columns(&[ArrayRef::clone(array)])?;
@@ -93,53 +100,56 @@ impl ContentHasher {
             column.hasher.update(&buffer);
             buffer.clear();
         }
-        self.rows += batch.num_rows() as u64;
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<Content, ArrowError> {
-        if let Some(Sorted { by, converter, in_order: false, batches: Some(batches), .. }) = self.sorted.take() {
-            let whole = concat_batches(&self.schema, &batches)?;
-            drop(batches);
-            let keys: Vec<ArrayRef> = by.iter().map(|index| ArrayRef::clone(whole.column(*index))).collect();
-            let keys = converter.convert_columns(&keys)?;
-            let mut order: Vec<u32> = (0..u32::try_from(whole.num_rows()).unwrap_or(u32::MAX)).collect();
-            order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
-            let sorted = take_record_batch(&whole, &UInt32Array::from(order))?;
-            self.columns = column_hashers(&self.schema)?;
-            self.rows = 0;
-            self.hash(&sorted)?;
-        }
-        let columns =
-            self.columns.into_iter().map(|column| (column.name, column.hasher.finalize().to_hex().to_string()));
-        Ok(Content { rows: self.rows, columns: columns.collect() })
+    pub fn finish(self) -> Content {
+        let columns: BTreeMap<String, String> = match self.key {
+            None => {
+                let digest = |column: ColumnHasher| (column.name, column.hasher.finalize().to_hex().to_string());
+                self.columns.into_iter().map(digest).collect()
+            }
+            Some(key) => {
+                let constants = key.constants.into_iter().map(|(name, _, sum)| (name, sum.to_string()));
+                self.columns.into_iter().map(|column| (column.name, column.sum.to_string())).chain(constants).collect()
+            }
+        };
+        Content { rows: self.rows, columns }
     }
 }
 
-impl Sorted {
-    fn look(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        if self.in_order && batch.num_rows() > 0 {
-            let keys: Vec<ArrayRef> = self.by.iter().map(|index| ArrayRef::clone(batch.column(*index))).collect();
-            let keys = self.converter.convert_columns(&keys)?;
-            let follows = self.last.as_ref().is_none_or(|last| last.row() <= keys.row(0));
-            self.in_order = follows && (1..keys.num_rows()).all(|row| keys.row(row - 1) <= keys.row(row));
-            self.last = Some(keys.row(keys.num_rows() - 1).owned());
+impl Key {
+    fn update(&mut self, columns: &mut [ColumnHasher], batch: &RecordBatch) -> Result<(), ArrowError> {
+        let arrays: Vec<ArrayRef> = self.columns.iter().map(|index| ArrayRef::clone(batch.column(*index))).collect();
+        let keys = match arrays.is_empty() {
+            // All of the key stands in the file's path: the file has one row.
+            true => None,
+            false => Some(self.converter.convert_columns(&arrays)?),
+        };
+        let mut bytes = Vec::new();
+        let mut hash = |row: usize, value: &[u8]| {
+            let key: &[u8] = keys.as_ref().map_or(&[], |keys| keys.row(row).data());
+            bytes.clear();
+            bytes.extend_from_slice(&(self.prefix.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(&self.prefix);
+            bytes.extend_from_slice(&(key.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(value);
+            *blake3::hash(&bytes).as_bytes()
+        };
+        for (column, array) in columns.iter_mut().zip(batch.columns()) {
+            let rows = column.converter.convert_columns(&[ArrayRef::clone(array)])?;
+            for (index, row) in rows.iter().enumerate() {
+                column.sum.add(&hash(index, row.data()));
+            }
         }
-        self.bytes = self.bytes.saturating_add(batch.get_array_memory_size());
-        match &mut self.batches {
-            Some(batches) if self.bytes <= MAX_SORTED => batches.push(batch.clone()),
-            _ => self.batches = None,
+        for (_, value, sum) in &mut self.constants {
+            for index in 0..batch.num_rows() {
+                sum.add(&hash(index, value));
+            }
         }
         Ok(())
     }
-}
-
-fn column_hashers(schema: &SchemaRef) -> Result<Vec<ColumnHasher>, ArrowError> {
-    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| {
-        let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
-        Ok(ColumnHasher { name: field.name().clone(), converter, hasher: blake3::Hasher::new() })
-    };
-    schema.fields().iter().map(column).collect()
 }
 
 #[cfg(test)]
@@ -153,7 +163,7 @@ mod tests {
         for batch in batches {
             hasher.update(batch).expect("the batch fits its schema");
         }
-        hasher.finish().expect("the types are known")
+        hasher.finish()
     }
 
     fn batch(numbers: &[Option<i64>], texts: &[Option<&str>], floats: &[f64]) -> RecordBatch {
@@ -193,26 +203,27 @@ mod tests {
 
     #[test]
     fn a_key_makes_the_order_of_rows_say_nothing() {
-        let schema = Arc::new(Schema::new(vec![
-            Field::new("k", DataType::Int64, false),
-            Field::new("v", DataType::Utf8, true),
-        ]));
+        let schema =
+            Arc::new(Schema::new(vec![Field::new("k", DataType::Int64, false), Field::new("v", DataType::Utf8, true)]));
         let batch = |rows: &[(i64, &str)]| {
             let keys: Int64Array = rows.iter().map(|(key, _)| Some(*key)).collect();
             let values: StringArray = rows.iter().map(|(_, value)| Some(*value)).collect();
             RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(keys), Arc::new(values)]).expect("a batch")
         };
-        let content = |key: &[usize], batches: &[RecordBatch]| {
-            let mut hasher = ContentHasher::by_key(&schema, key).expect("the types are known");
+        let content = |key: &[&str], batches: &[RecordBatch]| {
+            let key: Vec<String> = key.iter().map(|name| (*name).to_owned()).collect();
+            let mut hasher = ContentHasher::by_key(&schema, &key, &[("day".to_owned(), "1".to_owned())])
+                .expect("the types are known");
             batches.iter().for_each(|batch| hasher.update(batch).expect("the batch fits"));
-            hasher.finish().expect("the types are known")
+            hasher.finish()
         };
         let sorted = [batch(&[(1, "a"), (2, "b"), (3, "a")])];
         let other = [batch(&[(3, "a"), (1, "a")]), batch(&[(2, "b")])];
-        assert_eq!(content(&[0], &sorted), content(&[0], &other));
-        assert_eq!(content(&[0], &sorted), content(&[], &sorted), "rows in the order of the key are hashed as they come");
+        assert_eq!(content(&["k"], &sorted), content(&["k"], &other));
+        let halves = [content(&["k"], &other[..1]), content(&["k"], &other[1..])];
+        assert_eq!(content(&["k"], &sorted), Content::concat(&halves), "nor how rows are cut into files");
         assert_ne!(content(&[], &sorted), content(&[], &other));
         let swapped = [batch(&[(1, "b"), (2, "a"), (3, "a")])];
-        assert_ne!(content(&[0], &sorted), content(&[0], &swapped), "which value stands at which key counts");
+        assert_ne!(content(&["k"], &sorted), content(&["k"], &swapped), "which value stands at which key counts");
     }
 }

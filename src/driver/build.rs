@@ -9,8 +9,8 @@ use crate::manifest::{CommitRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
 use crate::store::{Numbered, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -47,9 +47,10 @@ pub async fn plan(
     });
     let heads = session.store.slice_heads().await?;
     let mut state = StoreState::default();
-    let reads = model.sources.keys().map(|name| async move {
-        Ok::<_, StoreError>((name.clone(), session.store.source_head(name).await?))
-    });
+    let reads = model
+        .sources
+        .keys()
+        .map(|name| async move { Ok::<_, StoreError>((name.clone(), session.store.source_head(name).await?)) });
     let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
     state.sources = found.into_iter().filter_map(|(name, head)| Some((name, head?.record))).collect();
     state.heads = heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect();
@@ -63,6 +64,14 @@ pub async fn plan(
     });
     let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
     state.head_builds = found.into_iter().flatten().collect();
+    // A build may have been made for other names, or by another slice: what counts is what it was published for.
+    for (name, record) in &mut state.head_builds {
+        let Some(head) = state.heads.get(name) else { continue };
+        record.inputs.clone_from(&head.inputs);
+        if let Some(preimage) = &head.preimage {
+            record.preimage = preimage.clone();
+        }
+    }
     // A head whose build is gone can't be served or compared: it is built again.
     for name in heads.keys() {
         let lost =

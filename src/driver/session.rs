@@ -43,13 +43,12 @@ impl Session {
 
     fn with_store(project: &Project, store: Store, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
-        let runtime = Runtime::new(options)
-            .map_err(|failure| {
-                Box::new(Diagnostic::error(
-                    crate::diagnostic::Code::OutOfMemory,
-                    format!("the engine can't start: {failure}"),
-                ))
-            })?;
+        let runtime = Runtime::new(options).map_err(|failure| {
+            Box::new(Diagnostic::error(
+                crate::diagnostic::Code::OutOfMemory,
+                format!("the engine can't start: {failure}"),
+            ))
+        })?;
         let raw = RawStores::new(config.sources_root.clone());
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read, for records only")]

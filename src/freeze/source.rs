@@ -295,7 +295,7 @@ impl Work {
             captured: self.file.captured.clone(),
             rows: rows_read,
             converted,
-            partitions: partitions.finish().map_err(|e| unreadable(e.to_string()))?,
+            partitions: partitions.finish(),
         })
     }
 }
@@ -305,8 +305,7 @@ struct Partitions {
     partition_by: Vec<String>,
     captured: BTreeMap<String, String>,
     schema: SchemaRef,
-    /// The columns of the key that stand in the file, by position.
-    key: Vec<usize>,
+    key: Vec<String>,
     hashers: BTreeMap<Vec<Option<String>>, ContentHasher>,
 }
 
@@ -315,7 +314,7 @@ impl Partitions {
         Partitions {
             partition_by: source.partition_by.clone(),
             captured: captured.clone(),
-            key: source.key.iter().filter_map(|name| schema.index_of(name).ok()).collect(),
+            key: source.key.clone(),
             schema,
             hashers: BTreeMap::new(),
         }
@@ -361,19 +360,22 @@ impl Partitions {
         use std::collections::btree_map::Entry;
         match self.hashers.entry(values) {
             Entry::Occupied(mut entry) => entry.get_mut().update(batch),
-            Entry::Vacant(entry) => entry.insert(ContentHasher::by_key(&self.schema, &self.key)?).update(batch),
+            Entry::Vacant(entry) => {
+                let captured: Vec<(String, String)> = self.captured.clone().into_iter().collect();
+                entry.insert(ContentHasher::by_key(&self.schema, &self.key, &captured)?).update(batch)
+            }
         }
     }
 
-    fn finish(self) -> Result<Vec<PartitionRecord>, datafusion::arrow::error::ArrowError> {
-        let captured = self.captured;
+    fn finish(self) -> Vec<PartitionRecord> {
+        let (captured, keyed) = (self.captured, !self.key.is_empty());
         let partition = |(values, hasher): (Vec<Option<String>>, ContentHasher)| {
-            let mut content = hasher.finish()?;
+            let mut content = hasher.finish();
             // A captured column has one value in all rows of the file.
-            for (name, value) in &captured {
+            for (name, value) in captured.iter().filter(|_| !keyed) {
                 content.columns.insert(name.clone(), digest_all(["captured", value.as_str()]));
             }
-            Ok(PartitionRecord { values, content })
+            PartitionRecord { values, content }
         };
         self.hashers.into_iter().map(partition).collect()
     }

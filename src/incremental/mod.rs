@@ -7,12 +7,14 @@
 //! whatever slice, need only a new record; anything else runs. Columns may have other names, another order, or be more
 //! than are wanted.
 //!
-//! Each slice has two sets of keys, and a build that has either is right:
+//! Each slice has several sets of keys, and a build that has any of them is right:
 //!
 //! - over **sources**: its query written out down to frozen data. They are known before anything runs, and stay the same
 //!   when a slice in between is renamed, split, or gains a column that isn't read.
 //! - over **inputs**: its query over the content of what it reads. They are known once that is built, and stop the wave
 //!   where an input was rebuilt to the same rows.
+//! - over **inputs**, **rewritten**: the same after some of the engine's own rewrites. Only looked for where the others
+//!   find nothing.
 //!
 //! | enters the keys | doesn't |
 //! |---|---|
@@ -27,9 +29,9 @@ mod key;
 mod reason;
 
 pub use key::{InputContent, fit_any, key_record, preimage, shows, verified_digest};
-pub use reason::{Reason, ReasonKind};
+pub use reason::{Reason, ReasonKind, affected, few, listed};
 
-use crate::algebra::{Meaning, Meanings};
+use crate::algebra::{self, Meaning, Meanings};
 use crate::manifest::{
     BuildRecord, BuildReference, CommitKind, CommitRecord, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord,
     SourceVersion,
@@ -218,12 +220,13 @@ impl Look<'_> {
         };
         if head.is_some_and(|head| head.kind == CommitKind::Hold) {
             self.behind.insert(name.clone());
-            let reason = Reason::new(ReasonKind::Held, None, format!("`{name}` is held"));
+            let message = "it is held, and serves its last good version".to_owned();
+            let reason = Reason::new(ReasonKind::Held, None, message).at([slice.name_span]);
             return (new(Action::Held, vec![reason]), self.last_good(slice));
         }
         if let Some(blocked) = self.blocked(slice, &inputs) {
             self.behind.insert(name.clone());
-            let reason = reason::of_blocked(&blocked);
+            let reason = reason::of_blocked(self.model, slice, &blocked);
             return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
         }
         // What would come of the sources as they are says nothing while an input stays behind.
@@ -241,6 +244,20 @@ impl Look<'_> {
             let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
             return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
         }
+        // The engine's own rewrites may show that it is another way of writing what was built.
+        if pending.is_empty() && head.is_some() {
+            let content = |name: &RelationName| self.digests(name);
+            let rewritten = algebra::rewritten(self.model, slice);
+            let keys = rewritten.and_then(|meaning| key::preimage(slice, &meaning, &content));
+            let keys: Vec<(bool, Keys)> = keys.iter().map(|preimage| (false, preimage.keys())).collect();
+            if let Some(served) = self.served(slice, &keys) {
+                let content = InputContent::of_build(&served.record, &served.labels);
+                let action = self.republish(slice, head, &served);
+                let reasons =
+                    if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
+                return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
+            }
+        }
         let change = match (head, self.state.head_builds.get(name)) {
             (Some(_), Some(build)) => {
                 let (reasons, changed, must) = self.causes(slice, build, &pending);
@@ -248,8 +265,9 @@ impl Look<'_> {
                 Change { changed_columns: changed, ..new(action, reasons) }
             }
             _ => {
-                let reason = Reason::new(ReasonKind::New, None, format!("`{name}` was never built"));
                 let all = slice.columns.iter().map(|column| column.name.clone()).collect();
+                let reason = Reason::new(ReasonKind::New, None, "nothing of it is published".to_owned());
+                let reason = reason.affecting(slice, &all).at([slice.name_span]);
                 Change { changed_columns: all, ..new(Action::Build, vec![reason]) }
             }
         };
@@ -310,32 +328,48 @@ impl Look<'_> {
         let verified = self.verified(slice);
         // What a check reads may still be on its way: the build looks again.
         let same_promises = verified.is_none_or(|verified| verified == head.verified);
-        if same_build && head.columns == served.labels && same_promises { Action::Reuse } else { Action::Relabel }
+        let same = same_build && head.columns == served.labels && same_promises;
+        if same && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
+    }
+
+    /// Whether the query as it stands isn't what the head was published for, though it gives the same: names of slices that
+    /// it reads changed, say. The next change is told from what was published last.
+    fn written_otherwise(&self, slice: &Slice, head: &CommitRecord) -> bool {
+        let (Some(meaning), Some(before)) = (self.meanings.inputs.get(&slice.name), &head.preimage) else {
+            return false;
+        };
+        let now = meaning.columns.iter().map(|column| column.fingerprint.as_str());
+        meaning.row != before.row || !now.eq(before.columns.iter().map(|column| column.fingerprint.as_str()))
     }
 
     fn relabel_reasons(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Vec<Reason> {
         let Some(head) = head else {
             let message = match served.record.slice.as_str() {
                 other if other != slice.name.to_string() => {
-                    format!("`{other}` was built with exactly these rows: they are published again, nothing runs")
+                    format!("these rows were built before, for `{other}`: they are published here, nothing runs")
                 }
-                _ => "exactly this was built before: its rows are published again, nothing runs".to_owned(),
+                _ => "these rows were built before: they are published again, nothing runs".to_owned(),
             };
             return vec![Reason::new(ReasonKind::BuiltBefore, None, message)];
         };
         let mut reasons = Vec::new();
         if head.build.as_ref().is_none_or(|build| build.id != served.reference.id) {
-            let message = "exactly this was built before: its rows are published again, nothing runs".to_owned();
+            let message = "these rows were built before: they are published again, nothing runs".to_owned();
             reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message));
             if let Some(build) = self.state.head_builds.get(&slice.name) {
-                reasons.extend(reason::of_query(slice, self.meanings.inputs.get(&slice.name), build, head).0);
+                let meaning = self.meanings.inputs.get(&slice.name);
+                reasons.extend(reason::of_query(self.model, slice, meaning, build, head).0);
             }
         } else if head.columns != served.labels {
-            reasons.extend(reason::of_labels(&head.columns, &served.labels));
+            reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
+        }
+        if reasons.is_empty() && self.written_otherwise(slice, head) {
+            let message = "its query is written differently and gives the same; nothing runs".to_owned();
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at(slice.query_span));
         }
         if reasons.is_empty() {
-            let message = "its keys, checks or what they read changed: the rows are verified again, not rebuilt";
-            reasons.push(Reason::new(ReasonKind::PromisesChanged, None, message.to_owned()));
+            let message = "its key, `not null` or checks changed, or what these read: its rows are verified again";
+            reasons.push(Reason::new(ReasonKind::PromisesChanged, None, message.to_owned()).at([slice.name_span]));
         }
         reasons
     }
@@ -352,7 +386,7 @@ impl Look<'_> {
         else {
             return (Vec::new(), all(), true);
         };
-        let (mut reasons, mut changed) = reason::of_query(slice, Some(meaning), build, head);
+        let (mut reasons, mut changed) = reason::of_query(self.model, slice, Some(meaning), build, head);
         let must_by_query = !reasons.is_empty();
         let same_query = !must_by_query;
         let mut must = must_by_query;
@@ -361,8 +395,11 @@ impl Look<'_> {
             let now = content.digests.only(&columns);
             let Some(before) = reason::read_before(build, &input) else {
                 if same_query || !reasons.iter().any(|reason| reason.kind == ReasonKind::QueryChanged) {
+                    let affected = reason::affected(slice, meaning, &input, &columns, true);
                     let message = format!("it reads `{input}` now");
-                    reasons.push(Reason::new(ReasonKind::InputAdded, Some(input.clone()), message));
+                    let reason = Reason::new(ReasonKind::InputAdded, Some(input.clone()), message);
+                    let places = reason::read_places(self.model, &slice.reads, &input);
+                    reasons.push(reason.affecting(slice, &affected).at(places));
                 }
                 must = true;
                 continue;
@@ -375,22 +412,32 @@ impl Look<'_> {
             if before.rows != now.rows || !differing.is_empty() {
                 must = true;
                 let rows_changed = before.rows != now.rows;
-                changed.extend(reason::affected(slice, meaning, &input, &differing, rows_changed));
-                reasons.push(reason::data_changed(slice, &input, &columns, self.state, &mut self.wanted));
+                let affected = reason::affected(slice, meaning, &input, &differing, rows_changed);
+                let differing = reason::Differing { used: &columns, columns: &differing, rows: rows_changed };
+                let reason = reason::data_changed(slice, &input, &differing, self.state, &mut self.wanted);
+                let places = reason::read_places(self.model, &slice.reads, &input);
+                reasons.push(reason.affecting(slice, &affected).at(places));
+                changed.extend(affected);
             }
         }
         for input in pending.iter().filter(|input| meaning.reads().contains_key(*input)) {
-            reasons.push(reason::of_pending(input));
-            changed.extend(reason::affected(slice, meaning, input, &meaning.reads()[input], true));
+            let affected = reason::affected(slice, meaning, input, &meaning.reads()[input], true);
+            let nothing = matches!(self.known.get(input), Some(Known::Nothing));
+            let places = reason::read_places(self.model, &slice.reads, input);
+            reasons.push(reason::of_pending(input, nothing).affecting(slice, &affected).at(places));
+            changed.extend(affected);
         }
         if reasons.is_empty() {
             let what = if build.preimage.engine != crate::sql::ENGINE_VERSION {
-                Reason::new(ReasonKind::EngineChanged, None, "this version of pie may give other rows".to_owned())
+                let message = "another version of pie built it, and this one may compute other rows".to_owned();
+                Reason::new(ReasonKind::EngineChanged, None, message).affecting(slice, &all())
             } else if build.sort_by.len() != slice.sort_by.len() || reason::sort_changed(slice, build, head) {
-                Reason::new(ReasonKind::LayoutChanged, None, "its `sort by` changed".to_owned())
+                let place = reason::sort_place(self.model, slice);
+                Reason::new(ReasonKind::LayoutChanged, None, "its `sort by` changed".to_owned()).at([place])
             } else {
                 changed = all();
-                Reason::new(ReasonKind::InputData, None, "an input changed".to_owned())
+                let message = "what it reads isn't what it was built from".to_owned();
+                Reason::new(ReasonKind::InputData, None, message).affecting(slice, &changed).at([slice.name_span])
             };
             reasons.push(what);
             must = true;
@@ -415,6 +462,10 @@ impl Look<'_> {
 
     fn blocked(&self, slice: &Slice, inputs: &[RelationName]) -> Option<Blocked> {
         if !slice.valid {
+            return Some(Blocked::Invalid);
+        }
+        // Its columns aren't known for certain, so nothing can be read under them.
+        if inputs.iter().any(|input| self.model.slices.get(input).is_some_and(|input| !input.valid)) {
             return Some(Blocked::Invalid);
         }
         let checks = slice.checks.iter().flat_map(|check| self.model.stored_inputs(&check.reads));
@@ -457,7 +508,7 @@ fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<I
     gone.map(|(name, _)| Change {
         name: name.clone(),
         action: Action::Drop,
-        reasons: vec![Reason::new(ReasonKind::Dropped, None, format!("`{name}` is no longer declared"))],
+        reasons: vec![Reason::new(ReasonKind::Dropped, None, "it is no longer declared".to_owned())],
         input_bytes: 0,
         changed_columns: BTreeSet::new(),
         serve: None,

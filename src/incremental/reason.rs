@@ -1,7 +1,7 @@
 //! Why a slice needs something: typed, with the places to look at, printed as a sentence, serialised as JSON.
 //!
-//! The sentence stands behind the slice's name in plans, in the status and in JSON. It says what is known and no more: a
-//! column that is computed differently may have the same values all the same.
+//! The sentence stands behind the slice's name in plans, in the status and in JSON. It says what is known and no more:
+//! a column that is computed differently may have the same values all the same.
 
 use super::{Blocked, StoreState, Wanted};
 use crate::algebra::Meaning;
@@ -117,12 +117,11 @@ pub fn of_blocked(model: &SemanticModel, slice: &Slice, blocked: &Blocked) -> Re
 
 /// Of an input whose rows aren't known before something runs, or that has none to read.
 pub fn of_pending(input: &RelationName, nothing: bool) -> Reason {
-    let message = if nothing {
-        format!("it reads `{input}`, which has no rows to read")
-    } else {
-        format!("it reads `{input}`, whose rows aren't known yet")
+    let (kind, message) = match nothing {
+        true => (ReasonKind::InputMissing, format!("it reads `{input}`, which has no rows to read")),
+        false => (ReasonKind::InputPending, format!("it reads `{input}`, whose rows aren't known yet")),
     };
-    Reason::new(ReasonKind::InputPending, Some(input.clone()), message)
+    Reason::new(kind, Some(input.clone()), message)
 }
 
 /// Where some reads lead to an input, by themselves or through virtual slices.
@@ -290,15 +289,16 @@ pub fn sort_changed(slice: &Slice, build: &BuildRecord, head: &CommitRecord) -> 
     slice.sort_by.iter().map(stored).collect::<Option<Vec<_>>>().as_ref() != Some(&build.sort_by)
 }
 
-/// `` `a`, `b` ``; of many names the first few.
-fn listed(names: &[String]) -> String {
+/// `` `a`, `b` ``
+pub fn listed(names: &[String]) -> String {
     few(&names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>())
 }
 
 /// More than this and a sentence names the first few.
 const MAX_NAMED: usize = 4;
 
-fn few(texts: &[String]) -> String {
+/// A list in a sentence; of many the first few and how many more there are.
+pub fn few(texts: &[String]) -> String {
     match texts {
         many if many.len() > MAX_NAMED => {
             format!("{} and {} more", many[..MAX_NAMED - 1].join(", "), many.len() - MAX_NAMED + 1)
@@ -352,7 +352,7 @@ pub fn data_changed(
                 }
                 many => format!(" in {} partitions", many.len()),
             };
-            let what = rows_or(if whole_rows { &[] } else { &columns });
+            let what = if whole_rows { rows_or(&[]) } else { rows_or(&columns) };
             Reason { message: format!("{what} of `{input}` changed{place}"), columns, partitions, ..reason }
         }
     }
@@ -362,8 +362,8 @@ fn rows_or(columns: &[String]) -> String {
     if columns.is_empty() { "the rows".to_owned() } else { listed(columns) }
 }
 
-/// The used columns and the partitions that differ between two versions of a source, and whether the rows do as a whole:
-/// in their number, or in every column.
+/// The used columns and the partitions that differ between two versions of a source, and whether the rows do as a
+/// whole: in their number, or in every column.
 fn difference(
     old: &SourceVersion,
     new: &SourceVersion,

@@ -234,6 +234,8 @@ pub struct CommitRecord {
     /// The build that is served; `None` after a drop.
     pub build: Option<BuildReference>,
     pub columns: Vec<LabelRecord>,
+    /// What it was published for, over what its query reads: of a build that was found, its own may speak of other names.
+    pub preimage: Option<KeyPreimage>,
     pub inputs: Vec<InputRecord>,
     /// Inputs that were read at their last good version because a newer one failed or is held.
     pub stale_inputs: Vec<InputRecord>,
@@ -333,13 +335,17 @@ impl BuildRecord {
 }
 
 impl SourceVersion {
-    /// What its rows hold. Partitions and their values count: a digest of a column is one of each partition in turn.
+    /// What its rows hold. Without a key partitions and their values count: a digest of a column is one of each partition in
+    /// turn.
     pub fn digests(&self) -> Digests {
         let named = self.partitions.iter().map(|partition| {
             let values = partition.values.iter().map(|value| value.as_deref().unwrap_or("\u{0}null"));
             let values = digest_all(values);
             let columns = partition.content.columns.iter();
-            let columns = columns.map(|(name, digest)| (name.clone(), digest_all([values.as_str(), digest.as_str()])));
+            let columns = columns.map(|(name, digest)| match KeyedSum::read(digest) {
+                Some(_) => (name.clone(), digest.clone()),
+                None => (name.clone(), digest_all([values.as_str(), digest.as_str()])),
+            });
             Content { rows: partition.content.rows, columns: columns.collect() }
         });
         let content = Content::concat(&named.collect::<Vec<_>>());
@@ -364,24 +370,61 @@ impl Content {
         digest_all(std::iter::once(rows.as_str()).chain(columns))
     }
 
-    /// The content of stretches that follow one another.
+    /// The content of stretches that follow one another, or that a key tells apart.
     pub fn concat(parts: &[Content]) -> Content {
         if let [only] = parts {
             return only.clone();
         }
-        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut columns: BTreeMap<&String, Vec<(u64, &String)>> = BTreeMap::new();
         for part in parts {
             for (name, digest) in &part.columns {
-                columns.entry(name.clone()).or_default().extend([part.rows.to_string(), digest.clone()]);
+                columns.entry(name).or_default().push((part.rows, digest));
             }
         }
-        Content {
-            rows: parts.iter().map(|part| part.rows).sum(),
-            columns: columns
-                .into_iter()
-                .map(|(name, parts)| (name, digest_all(parts.iter().map(String::as_str))))
-                .collect(),
-        }
+        let column = |(name, parts): (&String, Vec<(u64, &String)>)| {
+            let sums: Option<Vec<KeyedSum>> = parts.iter().map(|(_, digest)| KeyedSum::read(digest)).collect();
+            let digest = match sums {
+                Some(sums) => sums.iter().fold(KeyedSum::default(), |all, sum| all.plus(sum)).to_string(),
+                None => {
+                    let parts: Vec<String> =
+                        parts.iter().flat_map(|(rows, digest)| [rows.to_string(), (*digest).clone()]).collect();
+                    digest_all(parts.iter().map(String::as_str))
+                }
+            };
+            (name.clone(), digest)
+        };
+        Content { rows: parts.iter().map(|part| part.rows).sum(), columns: columns.into_iter().map(column).collect() }
+    }
+}
+
+/// The sum of the hashes of a column's values, each hashed together with the key of its row: a digest of the column that
+/// doesn't depend on the order of rows. Sums of several columns, with how many rows there are, say which rows these have
+/// together, since each value is tied to its row's key. (After AdHash, Bellare and Micciancio 1997.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct KeyedSum([u128; 2]);
+
+impl KeyedSum {
+    /// Adds the hash of a key and a value.
+    pub fn add(&mut self, hash: &[u8; 32]) {
+        let half = |start: usize| u128::from_le_bytes(std::array::from_fn(|index| hash[start + index]));
+        self.0 = [self.0[0].wrapping_add(half(0)), self.0[1].wrapping_add(half(16))];
+    }
+
+    pub fn plus(&self, other: &KeyedSum) -> KeyedSum {
+        KeyedSum([self.0[0].wrapping_add(other.0[0]), self.0[1].wrapping_add(other.0[1])])
+    }
+
+    /// Reads what `to_string` writes; `None` for a digest of another kind.
+    pub fn read(text: &str) -> Option<KeyedSum> {
+        let digits = text.strip_prefix('+').filter(|digits| digits.len() == 64 && digits.is_ascii())?;
+        let half = |digits: &str| u128::from_str_radix(digits, 16).ok();
+        Some(KeyedSum([half(&digits[..32])?, half(&digits[32..])?]))
+    }
+}
+
+impl std::fmt::Display for KeyedSum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "+{:032x}{:032x}", self.0[0], self.0[1])
     }
 }
 

@@ -1,8 +1,24 @@
 //! Changes → a build plan: the value that `pie plan` prints and `pie build` runs.
+//!
+//! ```text
+//!   ChangeSet ──▶ BuildPlan ──┬─▶ table: a line a slice        json
+//!                             └─▶ Explanation ─▶ tree          json
+//! ```
+//!
+//! An [`Explanation`] goes from a slice's reasons down to the places in the text and the raw files that they come from.
 
-mod explain;
+mod excerpt;
+mod explanation;
+mod json;
+mod table;
+mod tree;
 
-pub use explain::{bytes, columns_json, reason_json, to_json, to_text};
+pub use explanation::{
+    Cause, Elsewhere, Explanation, FileChange, FileChangeKind, InputPlan, InputUse, SliceExplanation, explain,
+};
+pub use json::{columns_json, explanation_to_json, reason_json, to_json};
+pub use table::{bytes, to_text};
+pub use tree::explanation_to_text;
 
 use crate::incremental::{Action, Change, ChangeSet};
 use crate::name::RelationName;
@@ -36,6 +52,11 @@ impl SlicePlan {
     pub fn action(&self) -> Action {
         self.change.action
     }
+
+    /// Whether an input keeps it from being built now, or an error.
+    pub fn is_blocked(&self) -> bool {
+        self.change.blocked.is_some()
+    }
 }
 
 /// Makes the plan of a set of changes.
@@ -45,7 +66,11 @@ pub fn plan(model: &SemanticModel, changes: &ChangeSet) -> BuildPlan {
         let columns = model.columns(&change.name).unwrap_or_default().iter().map(|column| column.name.clone());
         let runs = change.action.may_run();
         let (changed, unchanged) = columns.partition(|name| change.changed_columns.contains(name));
-        let (read, avoided) = if runs { (change.input_bytes, 0) } else { (0, change.input_bytes) };
+        let (read, avoided) = match (runs, &change.blocked) {
+            (true, None) => (change.input_bytes, 0),
+            (true, Some(_)) => (0, 0),
+            (false, _) => (0, change.input_bytes),
+        };
         let reads = model.slices.get(&change.name).into_iter().flat_map(|slice| {
             let checks = slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads));
             model.stored_inputs(&slice.reads).into_iter().chain(checks)

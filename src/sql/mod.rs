@@ -19,6 +19,7 @@ mod limits;
 mod localize;
 mod parse;
 mod plan;
+mod rewrite;
 pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
@@ -29,6 +30,7 @@ pub use parse::{
     ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query, parse_question,
 };
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
+pub use rewrite::rewritten;
 
 /// A plan as SQL again, as far as DataFusion's unparser goes.
 pub fn to_sql(plan: &LogicalPlan) -> Result<String, String> {

@@ -23,9 +23,15 @@ const SLICES: [(&str, &str); 14] = [
     ("some", "select s, g, f from t limit 50"),
     ("firsts", "select distinct on (g) g, s, f from t order by g, s"),
     ("numbered", "select k, row_number() over (partition by g order by s) as n, lag(f) over (order by s) as f from t"),
-    ("moving", "select k, sum(f) over (partition by g order by k rows between 5 preceding and current row) as f from t"),
+    (
+        "moving",
+        "select k, sum(f) over (partition by g order by k rows between 5 preceding and current row) as f from t",
+    ),
     ("ranged", "select k, avg(f) over (partition by s order by g) as f from t"),
-    ("gathered", "select g, array_agg(s) as s, string_agg(s, ',') as text, first_value(f order by s) as f from t group by g"),
+    (
+        "gathered",
+        "select g, array_agg(s) as s, string_agg(s, ',') as text, first_value(f order by s) as f from t group by g",
+    ),
     ("values", "select g, any_value(s) as s, median(f) as middle, min(f) as least from t group by g"),
 ];
 

@@ -1,6 +1,7 @@
 //! The one integration binary (each further one would link DataFusion again): the specification run as tests, and tests
 //! that keep pages, schemas and module boundaries true.
 
+mod algebra;
 mod architecture;
 mod code_text;
 mod damage;

@@ -69,6 +69,7 @@ fn a_sound_project_follows_the_schemas() {
     valid("check", &run(&["check", "--format", "json"]));
     valid("status", &run(&["status", "--format", "json"]));
     succeeds(run(&["freeze"]));
+    valid("plan", &run(&["plan", "--explain", "--format", "json"]));
     valid("plan", &run(&["plan", "--format", "json"]));
     valid("build", &run(&["build", "--format", "json"]));
     valid("verify", &run(&["verify", "--format", "json"]));

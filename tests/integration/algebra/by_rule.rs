@@ -1,0 +1,232 @@
+//! For each rule pairs that it makes equal; with the rule switched off at least one of them isn't.
+
+use super::pairs::{About, Pair, equal};
+use icepie::algebra::Rule;
+
+const CONJUNCTS: About = About::Rule(Rule::Conjuncts);
+const IN_LISTS: About = About::Rule(Rule::InLists);
+const BETWEEN: About = About::Rule(Rule::Between);
+const MIRROR: About = About::Rule(Rule::Mirror);
+const NEGATION: About = About::Rule(Rule::Negation);
+const FOLDING: About = About::Rule(Rule::Folding);
+const COMMUTE: About = About::Rule(Rule::Commute);
+const ASSOCIATE: About = About::Rule(Rule::Associate);
+const COUNT_ROWS: About = About::Rule(Rule::CountRows);
+const SIMPLE_CASE: About = About::Rule(Rule::SimpleCase);
+const CASTS: About = About::Rule(Rule::Casts);
+const JOIN_ORDER: About = About::Rule(Rule::JoinOrder);
+const UNION_ORDER: About = About::Rule(Rule::UnionOrder);
+const DISTINCT: About = About::Rule(Rule::Distinct);
+const SEMI_JOINS: About = About::Rule(Rule::SemiJoins);
+const LOOKUPS: About = About::Rule(Rule::Lookups);
+const KEYS: About = About::Rule(Rule::Keys);
+const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
+
+pub const EQUAL: &[Pair] = &[
+    equal(
+        CONJUNCTS,
+        "conjuncts have no order",
+        "select k from t where a > 0 and b > 0",
+        "select k from t where b > 0 and a > 0",
+    ),
+    equal(
+        CONJUNCTS,
+        "conjuncts have no nesting and count once",
+        "select k from t where a > 0 and (b > 0 and s = 'a')",
+        "select k from t where (a > 0 and b > 0) and s = 'a' and a > 0",
+    ),
+    equal(
+        CONJUNCTS,
+        "so do disjuncts",
+        "select a > 0 or b > 0 or a is null as z from w",
+        "select a is null or (b > 0 or a > 0) or b > 0 as z from w",
+    ),
+    equal(CONJUNCTS, "true says nothing", "select a from w where a > 0 and true", "select a from w where a > 0"),
+    equal(
+        IN_LISTS,
+        "a list is a disjunction",
+        "select a from w where a in (1, 2)",
+        "select a from w where a = 2 or a = 1",
+    ),
+    equal(
+        IN_LISTS,
+        "not in a list",
+        "select a from w where a not in (1, 2)",
+        "select a from w where a <> 1 and a <> 2",
+    ),
+    equal(IN_LISTS, "a list of one", "select a in (1, 1) as z from w", "select a = 1 as z from w"),
+    equal(IN_LISTS, "a list of texts", "select s in ('a', 'b') as z from t", "select s = 'b' or s = 'a' as z from t"),
+    equal(
+        BETWEEN,
+        "between is two comparisons",
+        "select a from w where a between 0 and 1",
+        "select a from w where a >= 0 and a <= 1",
+    ),
+    equal(BETWEEN, "not between", "select a not between 0 and 1 as z from w", "select a < 0 or a > 1 as z from w"),
+    equal(MIRROR, "less is greater", "select a < b as z from w", "select b > a as z from w"),
+    equal(
+        MIRROR,
+        "an equality in a join",
+        "select w.a from w join w2 on w.a = w2.b",
+        "select w.a from w join w2 on w2.b = w.a",
+    ),
+    equal(
+        MIRROR,
+        "distinct from",
+        "select a is distinct from b as z from w",
+        "select b is distinct from a as z from w",
+    ),
+    equal(NEGATION, "not less", "select not (a < b) as z from w", "select a >= b as z from w"),
+    equal(
+        NEGATION,
+        "de morgan",
+        "select a from w where not (a > 0 or b is null)",
+        "select a from w where a <= 0 and b is not null",
+    ),
+    equal(NEGATION, "not not", "select not (not (s like 'a%')) as z from t", "select s like 'a%' as z from t"),
+    equal(FOLDING, "a sum", "select a from w where a = 1 + 1", "select a from w where a = 2"),
+    equal(FOLDING, "a text", "select k from t where s = 'a' || 'b'", "select k from t where s = 'ab'"),
+    equal(FOLDING, "a cast", "select cast('1' as int) as z from w", "select cast(1 as int) as z from w"),
+    equal(COMMUTE, "bits", "select a & b as z from w", "select b & a as z from w"),
+    equal(
+        COMMUTE,
+        "decimals",
+        "select x + cast(a as decimal(10, 2)) as z from t",
+        "select cast(a as decimal(10, 2)) + x as z from t",
+    ),
+    equal(ASSOCIATE, "sums of integers", "select (k + a) + b as z from t", "select a + (b + k) as z from t"),
+    equal(ASSOCIATE, "products of integers", "select (k * a) * b as z from t", "select b * (a * k) as z from t"),
+    equal(COUNT_ROWS, "any number", "select count(*) as n from w", "select count(2) as n from w"),
+    equal(
+        COUNT_ROWS,
+        "any value",
+        "select a, count(*) filter (where b > 0) as n from w group by a",
+        "select a, count('x') filter (where b > 0) as n from w group by a",
+    ),
+    equal(
+        COUNT_ROWS,
+        "in a window",
+        "select a, count(*) over () as n from w",
+        "select a, count(7) over () as n from w",
+    ),
+    equal(
+        SIMPLE_CASE,
+        "a value's case",
+        "select case a when 1 then 'x' when 2 then 'y' else 'z' end as z from w",
+        "select case when a = 1 then 'x' when a = 2 then 'y' else 'z' end as z from w",
+    ),
+    equal(
+        SIMPLE_CASE,
+        "of columns",
+        "select case a when b then 1 else 0 end as z from w",
+        "select case when b = a then 1 else 0 end as z from w",
+    ),
+    equal(CASTS, "a text as text", "select cast(s as text) as z from t", "select s as z from t"),
+    equal(CASTS, "an integer as itself", "select cast(a as int) + b as z from w", "select a + b as z from w"),
+    equal(CASTS, "perhaps a text", "select try_cast(s as varchar) as z from t", "select s as z from t"),
+    equal(
+        JOIN_ORDER,
+        "two tables",
+        "select w.a, u.v from w join u on w.a = u.k",
+        "select w.a, u.v from u join w on w.a = u.k",
+    ),
+    equal(
+        JOIN_ORDER,
+        "three tables",
+        "select x.a, y.v, z.b from w x join u y on x.a = y.k join w2 z on y.v = z.a",
+        "select x.a, y.v, z.b from w2 z join u y on z.a = y.v join w x on y.k = x.a",
+    ),
+    equal(
+        JOIN_ORDER,
+        "a table twice",
+        "select x.a, y.b from w x join w y on x.a < y.b",
+        "select x.a, y.b from w y join w x on x.a < y.b",
+    ),
+    equal(
+        UNION_ORDER,
+        "two legs",
+        "select a as z from w union all select k as z from t",
+        "select k as z from t union all select a as z from w",
+    ),
+    equal(
+        UNION_ORDER,
+        "three legs",
+        "select a as z from w union all select k as z from t union all select v as z from u",
+        "select v as z from u union all select a as z from w union all select k as z from t",
+    ),
+    equal(
+        UNION_ORDER,
+        "two columns",
+        "select a as p, b as q from w where a > 0 union all select k as p, v as q from u",
+        "select k as p, v as q from u union all select a as p, b as q from w where a > 0",
+    ),
+    equal(DISTINCT, "distinct is a group by", "select distinct a, b from w", "select a, b from w group by a, b"),
+    equal(DISTINCT, "of an expression", "select distinct a + b as z from w", "select a + b as z from w group by a + b"),
+    equal(
+        SEMI_JOINS,
+        "in is exists",
+        "select k from t where a in (select v from u)",
+        "select k from t where exists (select 1 from u where u.v = t.a)",
+    ),
+    equal(
+        SEMI_JOINS,
+        "with a condition of its own",
+        "select k from t where a in (select v from u where u.k = t.b)",
+        "select k from t where exists (select 1 from u where u.k = t.b and u.v = t.a)",
+    ),
+    equal(
+        SEMI_JOINS,
+        "a semi join is in",
+        "select t.k from t left semi join u on u.v = t.a",
+        "select k from t where a in (select v from u)",
+    ),
+    equal(LOOKUPS, "a key adds no row", "select t.k, t.a from t left join u on u.id = t.a", "select k, a from t"),
+    equal(
+        LOOKUPS,
+        "neither does a group's",
+        "select t.k, t.a from t left join (select k, max(v) as m from u group by k) g on g.k = t.k",
+        "select k, a from t",
+    ),
+    equal(
+        LOOKUPS,
+        "nor the only row",
+        "select t.k from t left join (select max(v) as m from u) g on true",
+        "select k from t",
+    ),
+    equal(
+        KEYS,
+        "groups have no order of keys",
+        "select count(*) as n from w group by a, b",
+        "select count(*) as n from w group by b, a",
+    ),
+    equal(
+        KEYS,
+        "neither have partitions",
+        "select a, b, sum(k) over (partition by a, b) as z from t",
+        "select a, b, sum(k) over (partition by b, a) as z from t",
+    ),
+    equal(
+        KEYS,
+        "nor what is distinct",
+        "select distinct on (a, b) s as z from t order by a, b, k",
+        "select distinct on (b, a) s as z from t order by b, a, k",
+    ),
+    equal(
+        DEPENDENT_KEYS,
+        "what follows from a key is no further key",
+        "select k, count(*) as n from t group by k, a",
+        "select k, count(*) as n from t group by k",
+    ),
+    equal(
+        DEPENDENT_KEYS,
+        "wherever it stands",
+        "select count(*) as n, max(s) as m from t group by b, k, a",
+        "select count(*) as n, max(s) as m from t group by k",
+    ),
+    equal(
+        DEPENDENT_KEYS,
+        "nor is what follows from a group's",
+        "select x.a, sum(x.n) as z from (select a, count(*) as n from w group by a) x group by x.a, x.n",
+        "select x.a, sum(x.n) as z from (select a, count(*) as n from w group by a) x group by x.a",
+    ),
+];
