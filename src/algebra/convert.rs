@@ -804,6 +804,11 @@ pub(super) fn is_exact(expression: &Expr, schema: &DFSchema) -> bool {
     expression.get_type(schema).is_ok_and(|data_type| is_exact_type(&data_type))
 }
 
+/// Whether an expression's values are rows, lists or maps, or may be.
+pub(super) fn is_nested(expression: &Expr, schema: &DFSchema) -> bool {
+    expression.get_type(schema).map_or(true, |data_type| data_type.is_nested())
+}
+
 fn is_exact_type(data_type: &crate::sql::DataType) -> bool {
     !data_type.is_floating() && !data_type.is_nested()
 }

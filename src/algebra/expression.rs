@@ -1,6 +1,6 @@
 //! An analysed expression → a term. Every variant of the engine's expressions and operators is named here.
 
-use super::convert::{Converter, Unmodelled, is_exact, unmodelled};
+use super::convert::{Converter, Unmodelled, is_exact, is_nested, unmodelled};
 use super::facts;
 use super::literal;
 use super::node::{Aggregate, Bound, RowId, Term, TermId, Window};
@@ -58,8 +58,8 @@ impl Converter<'_> {
             Expr::Literal(value, _) => self.literal(value),
             Expr::BinaryExpr(binary) => {
                 let (left, right) = (each(&binary.left)?, each(&binary.right)?);
-                let float = !is_exact(&binary.left, schema);
-                self.operator(expression, binary.op, (left, right), float, schema)
+                let nested = is_nested(&binary.left, schema);
+                self.operator(expression, binary.op, (left, right), nested, schema)
             }
             Expr::Like(like) => self.like(like, false, schema, columns),
             Expr::SimilarTo(like) => self.like(like, true, schema, columns),
@@ -109,8 +109,8 @@ impl Converter<'_> {
             }
             Expr::Between(between) => {
                 let (value, low, high) = (each(&between.expr)?, each(&between.low)?, each(&between.high)?);
-                let float = !is_exact(&between.expr, schema);
-                Ok(rules::between(self.arena, value, (low, high), between.negated, float))
+                let nested = is_nested(&between.expr, schema);
+                Ok(rules::between(self.arena, value, (low, high), between.negated, nested))
             }
             Expr::Case(case) => {
                 let value = case.expr.as_ref().map(|value| each(value)).transpose()?;
@@ -368,7 +368,7 @@ impl Converter<'_> {
         expression: &Expr,
         operator: Operator,
         (left, right): (TermId, TermId),
-        float: bool,
+        nested: bool,
         schema: &DFSchema,
     ) -> Result<TermId> {
         let name = operator_name(operator);
@@ -386,7 +386,7 @@ impl Converter<'_> {
                 Ok(rules::arithmetic(self.arena, name, left, right, &result))
             }
             Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
-                Ok(rules::compare(self.arena, name, left, right, float))
+                Ok(rules::compare(self.arena, name, left, right, nested))
             }
             Operator::Eq
             | Operator::NotEq

@@ -19,7 +19,7 @@ pub enum Rule {
     Between,
     /// `a > b` = `b < a`; operands of `=`, `<>`, `is [not] distinct from` in the order of their digests.
     Mirror,
-    /// `not` moves inwards: `not a < b` = `b <= a` but for floats, De Morgan, `not not a` = `a`; `is not null` = `not is null`.
+    /// `not` moves inwards: `not a < b` = `b <= a`, De Morgan, `not not a` = `a`; `is not null` = `not is null`.
     Negation,
     /// Operators and casts of literals are evaluated, by the engine's own kernels.
     Folding,
@@ -190,16 +190,17 @@ fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId
     arena.add_term(Term::Binary { operator, left, right })
 }
 
-/// A comparison by order. Those of floats have names of their own: where there may be a not-a-number, `not a < b` needn't be
-/// `b <= a`.
-pub fn compare(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId, float: bool) -> TermId {
+/// A comparison by order. Numbers, floats among them, texts and times are compared by a total order (zeros of both signs are
+/// made one first, and a not-a-number is the greatest), so `not a < b` is `b <= a`. Comparisons of rows and lists have names
+/// of their own: nothing is said of what a null within them does to their order.
+pub fn compare(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId, nested: bool) -> TermId {
     match operator {
-        GREATER if float && Rule::Mirror.is_on() => binary(arena, "< of floats", right, left),
-        GREATER_EQUAL if float && Rule::Mirror.is_on() => binary(arena, "<= of floats", right, left),
-        GREATER if float => binary(arena, "> of floats", left, right),
-        GREATER_EQUAL if float => binary(arena, ">= of floats", left, right),
-        LESS if float => binary(arena, "< of floats", left, right),
-        LESS_EQUAL if float => binary(arena, "<= of floats", left, right),
+        GREATER if nested && Rule::Mirror.is_on() => binary(arena, "< of nested", right, left),
+        GREATER_EQUAL if nested && Rule::Mirror.is_on() => binary(arena, "<= of nested", right, left),
+        GREATER if nested => binary(arena, "> of nested", left, right),
+        GREATER_EQUAL if nested => binary(arena, ">= of nested", left, right),
+        LESS if nested => binary(arena, "< of nested", left, right),
+        LESS_EQUAL if nested => binary(arena, "<= of nested", left, right),
         _ => binary(arena, operator, left, right),
     }
 }
@@ -253,15 +254,15 @@ pub fn in_list(arena: &mut Arena, value: TermId, list: Vec<TermId>, negated: boo
     if negated { negation(arena, any) } else { any }
 }
 
-pub fn between(arena: &mut Arena, value: TermId, (low, high): (TermId, TermId), negated: bool, float: bool) -> TermId {
+pub fn between(arena: &mut Arena, value: TermId, (low, high): (TermId, TermId), negated: bool, nested: bool) -> TermId {
     if !Rule::Between.is_on() {
         let bounds = arena.add_term(Term::Call { function: "bounds".to_owned(), arguments: vec![low, high] });
         let within = arena.add_term(Term::Binary { operator: "between", left: value, right: bounds });
         return if negated { negation(arena, within) } else { within };
     }
     let upper = if plant::overreaches(Rule::Between) { LESS } else { LESS_EQUAL };
-    let low = compare(arena, GREATER_EQUAL, value, low, float);
-    let high = compare(arena, upper, value, high, float);
+    let low = compare(arena, GREATER_EQUAL, value, low, nested);
+    let high = compare(arena, upper, value, high, nested);
     let both = sequence(arena, AND, vec![low, high]);
     if negated { negation(arena, both) } else { both }
 }

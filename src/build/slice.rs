@@ -88,17 +88,14 @@ impl SliceBuild<'_> {
         let reference = self.store.record_build(&self.slice.name, &staged).await?;
         let labels = own_labels(self.slice);
         let stale = inputs.stale_records(&names);
-        let commit = self
-            .commit(
-                CommitKind::Publish,
-                reference,
-                &staged,
-                labels,
-                Some(staged.preimage.clone()),
-                (inputs.records(&names), stale),
-                verified,
-            )
-            .await?;
+        let published = Published {
+            columns: labels,
+            preimage: Some(staged.preimage.clone()),
+            inputs: inputs.records(&names),
+            stale_inputs: stale,
+            verified,
+        };
+        let commit = self.commit(CommitKind::Publish, reference, &staged, published).await?;
         let written = staged.bytes;
         Ok(Done { outcome: Outcome::Built, commit, build: staged, written, behind: inputs.behind(&names) })
     }
@@ -193,8 +190,8 @@ impl SliceBuild<'_> {
         }
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
         let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
-        let commit =
-            self.commit(CommitKind::Relabel, reference, &record, labels, preimage, (read, stale), verified).await?;
+        let published = Published { columns: labels, preimage, inputs: read, stale_inputs: stale, verified };
+        let commit = self.commit(CommitKind::Relabel, reference, &record, published).await?;
         Ok(Done { outcome: Outcome::Relabelled, commit, build: record, written: 0, behind })
     }
 
@@ -318,11 +315,9 @@ impl SliceBuild<'_> {
         kind: CommitKind,
         build: BuildReference,
         record: &BuildRecord,
-        columns: Vec<LabelRecord>,
-        preimage: Option<KeyPreimage>,
-        (inputs, stale_inputs): (Vec<InputRecord>, Vec<InputRecord>),
-        verified: String,
+        published: Published,
     ) -> Result<Numbered<CommitRecord>, BuildError> {
+        let Published { columns, preimage, inputs, stale_inputs, verified } = published;
         let commit = CommitRecord {
             format: FORMAT,
             slice: self.slice.name.to_string(),
@@ -346,6 +341,15 @@ impl SliceBuild<'_> {
         };
         Ok(self.store.commit(&self.slice.name, self.head.clone(), commit).await?)
     }
+}
+
+/// What a commit says besides which build it serves.
+struct Published {
+    columns: Vec<LabelRecord>,
+    preimage: Option<KeyPreimage>,
+    inputs: Vec<InputRecord>,
+    stale_inputs: Vec<InputRecord>,
+    verified: String,
 }
 
 /// The slice's columns as its own run stores them.

@@ -1,5 +1,6 @@
 //! The engine of a process: memory, spilling, and the object stores that plans may read.
 
+use super::offset::KeepOffsets;
 use crate::name::RelationName;
 use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows, with_functions};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
@@ -9,8 +10,9 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{FetchType, Limit, SkipType, TableScan, lit};
+use datafusion::logical_expr::TableScan;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
@@ -170,7 +172,9 @@ impl Runtime {
 
     fn state(&self, config: SessionConfig) -> SessionState {
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
-        with_functions(builder.with_default_features()).build()
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.insert(0, Arc::new(KeepOffsets));
+        with_functions(builder.with_default_features()).with_physical_optimizer_rules(rules).build()
     }
 }
 
@@ -180,7 +184,7 @@ async fn physical_in(
     tables: &Tables,
 ) -> Result<Arc<dyn ExecutionPlan>, Failure> {
     let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
-    let optimized = state.optimize(&bound).and_then(offsets_apart).map_err(|e| Failure::from(&e))?;
+    let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
     state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
 }
 
@@ -193,29 +197,6 @@ impl From<&DataFusionError> for Failure {
             _ => Failure::Query(text),
         }
     }
-}
-
-/// Writes `limit 2 offset 1` as an offset over a limit of 3. DataFusion 55 loses rows otherwise: a sort above such a limit is
-/// moved below it with the limit's 2 rows instead of 3 (apache/datafusion#24958).
-fn offsets_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let apart = plan.transform_up_with_subqueries(|node| match node {
-        LogicalPlan::Limit(limit) => {
-            let (SkipType::Literal(skip), FetchType::Literal(Some(fetch))) =
-                (limit.get_skip_type()?, limit.get_fetch_type()?)
-            else {
-                return Ok(Transformed::no(LogicalPlan::Limit(limit)));
-            };
-            if skip == 0 {
-                return Ok(Transformed::no(LogicalPlan::Limit(limit)));
-            }
-            let rows = i64::try_from(skip.saturating_add(fetch)).unwrap_or(i64::MAX);
-            let first = Limit { skip: None, fetch: Some(Box::new(lit(rows))), input: limit.input };
-            let rest = Limit { skip: limit.skip, fetch: None, input: Arc::new(LogicalPlan::Limit(first)) };
-            Ok(Transformed::new(LogicalPlan::Limit(rest), true, TreeNodeRecursion::Continue))
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(apart.data)
 }
 
 /// Puts the tables in where the plan names relations, in subqueries too.

@@ -464,8 +464,12 @@ impl Look<'_> {
         if !slice.valid {
             return Some(Blocked::Invalid);
         }
-        // Its columns aren't known for certain, so nothing can be read under them.
-        if inputs.iter().any(|input| self.model.slices.get(input).is_some_and(|input| !input.valid)) {
+        // One in error is read at its last good version, if that has the columns that this one was planned with.
+        let unreadable = |input: &RelationName| {
+            let input = self.model.slices.get(input).filter(|input| !input.valid);
+            input.is_some_and(|input| matches!(self.last_good(input), Known::Nothing))
+        };
+        if inputs.iter().any(unreadable) {
             return Some(Blocked::Invalid);
         }
         let checks = slice.checks.iter().flat_map(|check| self.model.stored_inputs(&check.reads));

@@ -79,6 +79,18 @@ pub const EQUAL: &[Pair] = &[
     equal(NEGATION, "not less", "select not (a < b) as z from w", "select a >= b as z from w"),
     equal(
         NEGATION,
+        "floats have a total order",
+        "select x.k, not (x.f < y.f) as a, not (x.f <= y.f) as b from t x cross join t y",
+        "select x.k, y.f <= x.f as a, x.f > y.f as b from t x cross join t y",
+    ),
+    equal(
+        NEGATION,
+        "floats outside of an interval",
+        "select k from t where f not between 0.0 and 1.0",
+        "select k from t where f < 0.0 or 1.0 < f",
+    ),
+    equal(
+        NEGATION,
         "de morgan",
         "select a from w where not (a > 0 or b is null)",
         "select a from w where a <= 0 and b is not null",

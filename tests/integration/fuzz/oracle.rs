@@ -3,7 +3,7 @@
 
 use super::content::Content;
 use super::print::query_text;
-use super::project::{Cell, Column, Kind, Project, Source};
+use super::project::{Kind, Project, Source};
 use super::query::{Expr, Group, Query, Relation, Select};
 use super::shape::reads;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -45,7 +45,7 @@ pub enum Refusal {
 /// Remembers what it computed: the same text over the very same tables isn't run twice.
 #[derive(Default)]
 pub struct Oracle {
-    sources: Vec<(Vec<Column>, Vec<Vec<Cell>>, Arc<Answer>)>,
+    sources: Vec<(Source, Arc<Answer>)>,
     slices: Vec<Remembered>,
 }
 
@@ -84,12 +84,12 @@ impl Oracle {
     }
 
     fn source(&mut self, source: &Source) -> Result<Arc<Answer>, Refusal> {
-        let known = self.sources.iter().find(|(columns, rows, _)| *columns == source.columns && *rows == source.rows);
-        if let Some((_, _, answer)) = known {
+        let same = |other: &Source| other.columns == source.columns && other.rows == source.rows;
+        if let Some((_, answer)) = self.sources.iter().find(|(other, _)| same(other)) {
             return Ok(Arc::clone(answer));
         }
         let answer = Arc::new(table(source).map_err(|e| Refusal::Failed(e.to_string()))?);
-        self.sources.push((source.columns.clone(), source.rows.clone(), Arc::clone(&answer)));
+        self.sources.push((source.clone(), Arc::clone(&answer)));
         Ok(answer)
     }
 

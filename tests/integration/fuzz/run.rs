@@ -21,6 +21,8 @@ pub const REVERT: &str = "I7: going back runs nothing";
 pub const PLANNED: &str = "I8: what the plan reuses or relabels doesn't run";
 pub const IDLE: &str = "I10: a second build finds everything fresh";
 pub const FAILS: &str = "no slice fails, since no query here can";
+/// DataFusion 55 takes a sort away that a window over one row needs, and then finds its own plan wrong.
+const ENGINE_BUG: &str = "does not satisfy order requirements";
 pub const PANICS: &str = "nothing panics";
 /// A fault of the fuzzer, not of pie.
 pub const CLAIMS: &str = "an edit that claims to mean nothing changes no rows";
@@ -106,6 +108,11 @@ impl<'b> Run<'b> {
         }
         let built = drive::build(&project, true).await.or_else(|text| broken(FAILS, text))?;
         let unwell = built.with(&[Outcome::Failed, Outcome::Skipped, Outcome::Held]);
+        if !unwell.is_empty() && built.diagnostics.contains(ENGINE_BUG) {
+            // What comes next is compared with nothing: some slices stayed behind.
+            self.last = None;
+            return Err(Stop::Refused(format!("DataFusion: {}", built.diagnostics)));
+        }
         if !unwell.is_empty() {
             return broken(FAILS, format!("{}\n{}", listed(&unwell), built.diagnostics));
         }
