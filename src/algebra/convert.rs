@@ -4,7 +4,7 @@
 //! conversion, and the whole query is then opaque.
 
 use super::facts::{self, Facts};
-use super::node::{Arena, Row, RowId, SortTerm, Term, TermId};
+use super::node::{Arena, Digest, Row, RowId, SortTerm, Term, TermId};
 use super::rewrite;
 use super::rules::{self, Rule, make};
 use super::space::{Finished, Relation, Space};
@@ -14,7 +14,7 @@ use crate::sql::{self, LogicalPlan};
 use datafusion::common::{DFSchema, JoinType, NullEquality};
 use datafusion::logical_expr::logical_plan::{Aggregate, Distinct, Join, Limit, RecursiveQuery, TableScan, Unnest};
 use datafusion::logical_expr::{Expr, ExprSchemable, GroupingSet, SortExpr};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What has no model, in the engine's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +26,9 @@ pub struct Input {
     pub row: RowId,
     pub columns: Vec<(String, TermId)>,
 }
+
+/// More ways of arranging the legs of a union aren't tried.
+const MAX_ARRANGEMENTS: usize = 24;
 
 /// Deeper plans end as opaque: the conversion recurses.
 const MAX_DEPTH: usize = 400;
@@ -219,22 +222,33 @@ impl<'a> Converter<'a> {
 
     fn filtered(&mut self, leaves: Vec<RowId>, mut conditions: Vec<TermId>, condition: TermId) -> Space {
         for condition in rules::conjuncts(self.arena, condition) {
-            let condition = self.condition(condition);
+            let condition = self.condition(&leaves, condition);
             conditions.push(condition);
         }
         Space::Select { leaves, conditions }
     }
 
     /// A condition that must be true, for which null is as good as false.
-    fn condition(&mut self, condition: TermId) -> TermId {
+    fn condition(&mut self, leaves: &[RowId], condition: TermId) -> TermId {
         if !Rule::SemiJoins.is_on() {
             return condition;
         }
+        let (within, negated) = match self.arena.term(condition) {
+            Term::Unary { operator: rules::NOT, operand } => (*operand, true),
+            _ => (condition, false),
+        };
         let Term::Quantified { operator: rules::EQUAL, all: false, value, row, of, mut parameters } =
-            self.arena.term(condition).clone()
+            self.arena.term(within).clone()
         else {
             return condition;
         };
+        // `not` makes null of null, which `not exists` never is.
+        let known = !negated
+            || facts::not_null_over(self.arena, self.facts, leaves, value)
+                && facts::not_null(self.arena, self.facts, row, of);
+        if !known && !super::plant::overreaches(Rule::SemiJoins) {
+            return condition;
+        }
         let body = Finished { row, columns: vec![of] }.open();
         let (leaves, mut conditions, columns) = body.into_select(self.arena);
         let parameter = self.arena.add_term(Term::Parameter { index: parameters.len() });
@@ -243,7 +257,8 @@ impl<'a> Converter<'a> {
         let space = Space::Select { leaves, conditions };
         let body = Relation { space, columns: Vec::new() }.finish(self.arena);
         let (row, _, parameters) = rewrite::close(self.arena, body.row, None, parameters);
-        make(self.arena, Term::Exists { row, parameters })
+        let exists = make(self.arena, Term::Exists { row, parameters });
+        if negated { make(self.arena, Term::Unary { operator: rules::NOT, operand: exists }) } else { exists }
     }
 
     fn scan(&mut self, scan: &TableScan) -> Result<Relation> {
@@ -349,7 +364,7 @@ impl<'a> Converter<'a> {
         let right = moved(self.arena, right);
         leaves.extend(more);
         for condition in self.join_conditions(join, &left, &right)? {
-            let condition = self.condition(condition);
+            let condition = self.condition(&leaves, condition);
             conditions.push(condition);
         }
         let columns = left.into_iter().chain(right).collect();
@@ -575,14 +590,35 @@ impl<'a> Converter<'a> {
         if super::plant::overreaches(Rule::DependentKeys) {
             return keys[..1].to_vec();
         }
-        let mut unique = facts::unique(self.arena, self.facts, input);
-        for key in &mut unique {
-            key.sort_by_key(|term| self.arena.term_digest(*term));
-            key.dedup();
+        let unique = facts::unique(self.arena, self.facts, input);
+        if let Some(key) = self.shortest_within(unique, &keys) {
+            return key;
         }
-        unique.retain(|key| !key.is_empty() && key.iter().all(|term| keys.contains(term)));
-        let digests = |key: &Vec<TermId>| key.iter().map(|term| self.arena.term_digest(*term)).collect::<Vec<_>>();
-        unique.into_iter().min_by_key(|key| (key.len(), digests(key))).unwrap_or(keys)
+        // A key of one leaf decides what is said of that leaf alone.
+        let Row::Select { leaves, .. } = self.arena.row(input).clone() else { return keys };
+        let mut dependent: HashSet<TermId> = HashSet::new();
+        for (number, leaf) in leaves.into_iter().enumerate() {
+            let unique = facts::unique(self.arena, self.facts, leaf);
+            let unique = facts::lifted(self.arena, unique, number);
+            let Some(key) = self.shortest_within(unique, &keys) else { continue };
+            for term in keys.iter().filter(|term| !key.contains(term)) {
+                if rewrite::only_of_leaf(self.arena, *term, number) {
+                    dependent.insert(*term);
+                }
+            }
+        }
+        keys.into_iter().filter(|key| !dependent.contains(key)).collect()
+    }
+
+    /// Of several sets of terms the smallest that lies within the keys of a group.
+    fn shortest_within(&self, mut sets: Vec<Vec<TermId>>, keys: &[TermId]) -> Option<Vec<TermId>> {
+        for set in &mut sets {
+            set.sort_by_key(|term| self.arena.term_digest(*term));
+            set.dedup();
+        }
+        sets.retain(|set| !set.is_empty() && set.iter().all(|term| keys.contains(term)));
+        let digests = |set: &Vec<TermId>| set.iter().map(|term| self.arena.term_digest(*term)).collect::<Vec<_>>();
+        sets.into_iter().min_by_key(|set| (set.len(), digests(set)))
     }
 
     /// Terms as a set.
@@ -622,6 +658,7 @@ impl<'a> Converter<'a> {
         let mut order: Vec<usize> = (0..legs.len()).collect();
         if Rule::UnionOrder.is_on() {
             order.sort_by_key(|leg| self.arena.row_digest(legs[*leg].row));
+            order = self.without_text_order(&legs, order);
         }
         let width = legs.first().map_or(0, |leg| leg.columns.len());
         let columns = (0..width).map(|index| {
@@ -635,6 +672,31 @@ impl<'a> Converter<'a> {
         let columns = columns.collect();
         let row = self.arena.add_row(Row::Union(order.iter().map(|leg| legs[*leg].row).collect()));
         Finished { row, columns }.open()
+    }
+
+    /// Puts legs over the same rows, which only their columns tell apart, into an order that depends neither on the text nor
+    /// on the order of the columns: of all their permutations the one that gives the least columns. Many such legs stay as
+    /// they are.
+    fn without_text_order(&self, legs: &[Finished], order: Vec<usize>) -> Vec<usize> {
+        let alike = |a: &usize, b: &usize| legs[*a].row == legs[*b].row;
+        let mut orders: Vec<Vec<usize>> = vec![Vec::new()];
+        for group in order.chunk_by(alike) {
+            let arranged = permutations(group);
+            if orders.len() * arranged.len() > MAX_ARRANGEMENTS {
+                return order;
+            }
+            let longer = orders.iter().flat_map(|before| arranged.iter().map(|group| [&before[..], group].concat()));
+            orders = longer.collect();
+        }
+        let columns = |order: &Vec<usize>| {
+            let width = legs.first().map_or(0, |leg| leg.columns.len());
+            let digests = |index: usize| order.iter().map(move |leg| self.arena.term_digest(legs[*leg].columns[index]));
+            let columns: Vec<Vec<Digest>> = (0..width).map(|index| digests(index).collect()).collect();
+            let mut sorted = columns.clone();
+            sorted.sort_unstable();
+            (sorted, columns)
+        };
+        orders.into_iter().min_by_key(columns).unwrap_or(order)
     }
 
     fn only_branches(&mut self, columns: &[TermId]) -> bool {
@@ -797,6 +859,19 @@ impl<'a> Converter<'a> {
         });
         Ok(self.arena.add_term(Term::Parameter { index }))
     }
+}
+
+/// All orders of a few items; of more than four only the one they have.
+fn permutations(items: &[usize]) -> Vec<Vec<usize>> {
+    if items.len() < 2 || items.len() > 4 {
+        return vec![items.to_vec()];
+    }
+    let mut all = Vec::new();
+    for (index, first) in items.iter().enumerate() {
+        let rest = [&items[..index], &items[index + 1..]].concat();
+        all.extend(permutations(&rest).into_iter().map(|rest| [&[*first][..], &rest].concat()));
+    }
+    all
 }
 
 /// Whether values of an expression are equal only where they are the same: not so for floats, with zeros of two signs.

@@ -36,6 +36,16 @@ pub fn not_null(arena: &Arena, facts: &Facts, row: RowId, term: TermId) -> bool 
     }
 }
 
+/// As [`not_null`], for a term over the leaves of a select that isn't finished.
+pub fn not_null_over(arena: &Arena, facts: &Facts, leaves: &[RowId], term: TermId) -> bool {
+    match arena.term(term) {
+        Term::Leaf { leaf, of } => leaves.get(*leaf).is_some_and(|leaf| not_null(arena, facts, *leaf, *of)),
+        Term::Cast { safe: false, value, .. } => not_null_over(arena, facts, leaves, *value),
+        Term::Literal { value, .. } => !value.is_empty(),
+        _ => false,
+    }
+}
+
 /// How far the search goes down, and how many keys it keeps.
 const MAX_DEPTH: usize = 12;
 const MAX_KEYS: usize = 8;
@@ -46,8 +56,9 @@ pub fn unique(arena: &mut Arena, facts: &Facts, row: RowId) -> Vec<Vec<TermId>> 
     unique_to(arena, facts, row, MAX_DEPTH)
 }
 
-fn lifted(arena: &mut Arena, keys: Vec<Vec<TermId>>) -> Vec<Vec<TermId>> {
-    let mut lift = |term: TermId| super::rewrite::lift(arena, term, 0, &mut std::collections::HashMap::new());
+/// Keys of a row space as those of leaf number `leaf` of one around it.
+pub fn lifted(arena: &mut Arena, keys: Vec<Vec<TermId>>, leaf: usize) -> Vec<Vec<TermId>> {
+    let mut lift = |term: TermId| super::rewrite::lift(arena, term, leaf, &mut std::collections::HashMap::new());
     keys.into_iter().map(|key| key.into_iter().map(&mut lift).collect()).collect()
 }
 
@@ -58,7 +69,12 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
     match arena.row(row).clone() {
         Row::Unit | Row::Empty => vec![Vec::new()],
         Row::Scan(relation) => {
-            let Some(key) = facts.keys.get(&relation).filter(|key| !key.is_empty()) else { return Vec::new() };
+            // Groups and joins take zeros of two signs for one value, a key doesn't.
+            let exact = |key: &&Vec<(String, DataType)>| {
+                key.iter().all(|(_, data_type)| !data_type.is_floating() && !data_type.is_nested())
+            };
+            let key = facts.keys.get(&relation).filter(|key| !key.is_empty()).filter(exact);
+            let Some(key) = key else { return Vec::new() };
             let term = |(column, data_type): &(String, DataType)| Term::Input {
                 relation: relation.clone(),
                 column: column.clone(),
@@ -72,11 +88,11 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
         Row::First { input, keys, .. } => {
             let mut found = unique_to(arena, facts, input, depth - 1);
             found.push(keys);
-            lifted(arena, found)
+            lifted(arena, found, 0)
         }
         Row::Limit { input, .. } => {
             let found = unique_to(arena, facts, input, depth - 1);
-            lifted(arena, found)
+            lifted(arena, found, 0)
         }
         Row::Select { leaves, .. } => {
             // One key of each leaf together identify a combination.

@@ -139,6 +139,19 @@ pub fn leaves(arena: &mut Arena, term: TermId) -> Vec<usize> {
     found
 }
 
+/// Whether a term says something of one leaf and of nothing else: no window, whose value depends on other rows.
+pub fn only_of_leaf(arena: &mut Arena, term: TermId, leaf: usize) -> bool {
+    let (mut some, mut other) = (false, false);
+    atoms(arena, term, &mut HashMap::new(), &mut |arena, atom| {
+        match arena.term(atom) {
+            Term::Leaf { leaf: found, .. } if *found == leaf => some = true,
+            _ => other = true,
+        }
+        atom
+    });
+    some && !other
+}
+
 /// Whether a term looks at the row at all.
 pub fn is_constant(arena: &mut Arena, term: TermId) -> bool {
     let mut constant = true;

@@ -40,7 +40,8 @@ pub enum Rule {
     UnionOrder,
     /// `distinct` is a `group by` of all columns.
     Distinct,
-    /// `where x in (select y …)` = `where exists (select … and y = x)`.
+    /// `where x in (select y …)` = `where exists (select … and y = x)`; with `not` before both where neither `x` nor `y` is
+    /// ever null.
     SemiJoins,
     /// A left join on a verified key adds no rows: its columns are looked up.
     Lookups,
@@ -48,10 +49,14 @@ pub enum Rule {
     Keys,
     /// `group by k, a` = `group by k` where `k` tells all rows apart.
     DependentKeys,
+    /// `a > 1` = `a >= 2` for integers.
+    WholeNumbers,
+    /// `a and b or a and c` = `a and (b or c)`, `a or a and b` = `a`.
+    CommonFactors,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 18] = [
+    pub const ALL: [Rule; 20] = [
         Rule::Conjuncts,
         Rule::InLists,
         Rule::Between,
@@ -70,6 +75,8 @@ impl Rule {
         Rule::Lookups,
         Rule::Keys,
         Rule::DependentKeys,
+        Rule::WholeNumbers,
+        Rule::CommonFactors,
     ];
 
     pub fn is_on(self) -> bool {
@@ -137,9 +144,44 @@ fn sequence(arena: &mut Arena, operator: &'static str, operands: Vec<TermId>) ->
     if logical && plant::overreaches(Rule::Conjuncts) {
         flat.truncate(2);
     }
+    if let Some(factored) = common_factors(arena, operator, &flat) {
+        return factored;
+    }
     match flat.as_slice() {
         [one] => *one,
         _ => arena.add_term(Term::Sequence { operator, operands: flat }),
+    }
+}
+
+/// Takes what all legs of an `or` have in common out of it. With three truth values too, `and` and `or` distribute over each
+/// other, and a leg that has nothing else takes in all the others.
+fn common_factors(arena: &mut Arena, operator: &'static str, legs: &[TermId]) -> Option<TermId> {
+    if operator != OR || legs.len() < 2 || !Rule::CommonFactors.is_on() {
+        return None;
+    }
+    let legs: Vec<Vec<TermId>> = legs.iter().map(|leg| factors(arena, *leg)).collect();
+    let (first, others) = legs.split_first()?;
+    let is_common = |factor: &TermId| others.iter().all(|leg| leg.contains(factor));
+    let mut common: Vec<TermId> = first.iter().copied().filter(is_common).collect();
+    if common.is_empty() {
+        return None;
+    }
+    let mut rests = Vec::new();
+    for leg in &legs {
+        let rest: Vec<TermId> = leg.iter().copied().filter(|factor| !common.contains(factor)).collect();
+        rests.push(sequence(arena, AND, rest));
+    }
+    if plant::overreaches(Rule::CommonFactors) {
+        rests.truncate(1);
+    }
+    common.push(sequence(arena, OR, rests));
+    Some(sequence(arena, AND, common))
+}
+
+fn factors(arena: &Arena, term: TermId) -> Vec<TermId> {
+    match arena.term(term) {
+        Term::Sequence { operator: AND, operands } => operands.clone(),
+        _ => vec![term],
     }
 }
 
@@ -175,6 +217,7 @@ fn fold_integers(arena: &mut Arena, operator: &'static str, operands: &mut Vec<T
 }
 
 fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId) -> TermId {
+    let (operator, left, right) = whole_numbers(arena, operator, left, right);
     if !Rule::Mirror.is_on() && !operator.starts_with("either ") {
         return arena.add_term(Term::Binary { operator, left, right });
     }
@@ -188,6 +231,46 @@ fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId
         _ => (operator, left, right),
     };
     arena.add_term(Term::Binary { operator, left, right })
+}
+
+/// An integer that is more than `n` is at least `n + 1`; so no comparison of integers with a literal leaves equality out.
+fn whole_numbers(
+    arena: &mut Arena,
+    operator: &'static str,
+    left: TermId,
+    right: TermId,
+) -> (&'static str, TermId, TermId) {
+    if !Rule::WholeNumbers.is_on() {
+        return (operator, left, right);
+    }
+    let step = |arena: &mut Arena, literal: TermId, up: bool| {
+        let step = if plant::overreaches(Rule::WholeNumbers) { 0 } else { 1 };
+        let step = if up { step } else { -step };
+        let (data_type, value, text) = match arena.term(literal) {
+            Term::Literal { data_type: DataType::Int64, value, .. } => {
+                let value = i64::from_le_bytes(value.as_slice().try_into().ok()?).checked_add(step)?;
+                (DataType::Int64, value.to_le_bytes().to_vec(), value.to_string())
+            }
+            Term::Literal { data_type: DataType::Int32, value, .. } => {
+                let value = i32::from_le_bytes(value.as_slice().try_into().ok()?).checked_add(step as i32)?;
+                (DataType::Int32, value.to_le_bytes().to_vec(), value.to_string())
+            }
+            _ => return None,
+        };
+        Some(arena.add_term(Term::Literal { data_type, value, text }))
+    };
+    let (with_equality, up) = match operator {
+        LESS => (LESS_EQUAL, true),
+        GREATER => (GREATER_EQUAL, false),
+        _ => return (operator, left, right),
+    };
+    if let Some(left) = step(arena, left, up) {
+        return (with_equality, left, right);
+    }
+    match step(arena, right, !up) {
+        Some(right) => (with_equality, left, right),
+        None => (operator, left, right),
+    }
 }
 
 /// A comparison by order. Numbers, floats among them, texts and times are compared by a total order (zeros of both signs are

@@ -49,6 +49,16 @@ impl Inputs {
         self.known.get(name).map(|input| input.content.digests.clone())
     }
 
+    /// The same, of a source with a key as if it had none.
+    pub fn ordered_digests(&self, name: &RelationName) -> Option<Digests> {
+        self.known.get(name).map(|input| input.content.in_order().clone())
+    }
+
+    /// Whether any of these is a source with a key.
+    pub fn keyed(&self, names: &[RelationName]) -> bool {
+        names.iter().any(|name| self.known.get(name).is_some_and(|input| input.content.ordered.is_some()))
+    }
+
     pub fn records(&self, names: &[RelationName]) -> Vec<InputRecord> {
         names.iter().filter_map(|name| Some(self.known.get(name)?.record.clone())).collect()
     }

@@ -107,17 +107,24 @@ impl SliceBuild<'_> {
         keys.min_by_key(|key| key.len()).map_or(&[], Vec::as_slice)
     }
 
-    /// What the slice's keys are made of: over sources, unless an input isn't what they would give, then over inputs.
+    /// What the slice's keys are made of: over sources, unless an input isn't what they would give, then over inputs; of what
+    /// the plan didn't find, rewritten and in order too.
     fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
         let content = |name: &RelationName| inputs.digests(name);
         let sources = self.meanings.sources.get(&self.slice.name).filter(|_| !inputs.behind(names));
         let rewritten = self.planned.is_none().then(|| algebra::rewritten(self.model, self.slice)).flatten();
-        let inputs = self.meanings.inputs.get(&self.slice.name);
-        let meanings = [(true, sources), (false, inputs), (false, rewritten.as_ref())];
-        let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
+        let over_inputs = self.meanings.inputs.get(&self.slice.name);
+        let meanings = [(true, sources), (false, over_inputs), (false, rewritten.as_ref())];
+        let of = |(over_sources, meaning): (bool, Option<&Meaning>)| {
             Some((over_sources, preimage(self.slice, meaning?, &content)?))
         };
-        meanings.into_iter().filter_map(preimage).collect()
+        let mut preimages: Vec<(bool, KeyPreimage)> = meanings.into_iter().filter_map(of).collect();
+        if self.planned.is_none() && inputs.keyed(names) {
+            let ordered = |name: &RelationName| inputs.ordered_digests(name);
+            let in_order = over_inputs.and_then(|meaning| preimage(self.slice, meaning, &ordered));
+            preimages.extend(in_order.map(|in_order| (false, in_order)));
+        }
+        preimages
     }
 
     /// A build that has any of the keys: the published one, else any that the store has.

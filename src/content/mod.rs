@@ -16,7 +16,7 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Hashes columns while batches go by. Costs one pass over the values, with a key one small hash a value.
+/// Hashes columns while batches go by. Costs one pass over the values, with a key one small hash a value more.
 pub struct ContentHasher {
     columns: Vec<ColumnHasher>,
     rows: u64,
@@ -83,7 +83,7 @@ impl ContentHasher {
     pub fn update(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.rows += batch.num_rows() as u64;
         if let Some(key) = &mut self.key {
-            return key.update(&mut self.columns, batch);
+            key.update(&mut self.columns, batch)?;
         }
         let mut buffer = Vec::with_capacity(64 * 1024);
         for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
@@ -103,18 +103,16 @@ impl ContentHasher {
         Ok(())
     }
 
+    /// The content. The constants of [`ContentHasher::by_key`] are in what is said by key only.
     pub fn finish(self) -> Content {
-        let columns: BTreeMap<String, String> = match self.key {
-            None => {
-                let digest = |column: ColumnHasher| (column.name, column.hasher.finalize().to_hex().to_string());
-                self.columns.into_iter().map(digest).collect()
-            }
-            Some(key) => {
-                let constants = key.constants.into_iter().map(|(name, _, sum)| (name, sum.to_string()));
-                self.columns.into_iter().map(|column| (column.name, column.sum.to_string())).chain(constants).collect()
-            }
+        let digest = |column: &ColumnHasher| (column.name.clone(), column.hasher.finalize().to_hex().to_string());
+        let ordered: BTreeMap<String, String> = self.columns.iter().map(digest).collect();
+        let Some(key) = self.key else {
+            return Content { rows: self.rows, columns: ordered, ordered: BTreeMap::new() };
         };
-        Content { rows: self.rows, columns }
+        let constants = key.constants.into_iter().map(|(name, _, sum)| (name, sum.to_string()));
+        let keyed = self.columns.into_iter().map(|column| (column.name, column.sum.to_string())).chain(constants);
+        Content { rows: self.rows, columns: keyed.collect(), ordered }
     }
 }
 
@@ -219,11 +217,13 @@ mod tests {
         };
         let sorted = [batch(&[(1, "a"), (2, "b"), (3, "a")])];
         let other = [batch(&[(3, "a"), (1, "a")]), batch(&[(2, "b")])];
-        assert_eq!(content(&["k"], &sorted), content(&["k"], &other));
+        let keyed = |batches: &[RecordBatch]| content(&["k"], batches).columns;
+        assert_eq!(keyed(&sorted), keyed(&other));
         let halves = [content(&["k"], &other[..1]), content(&["k"], &other[1..])];
-        assert_eq!(content(&["k"], &sorted), Content::concat(&halves), "nor how rows are cut into files");
+        assert_eq!(keyed(&sorted), Content::concat(&halves).columns, "nor how rows are cut into files");
         assert_ne!(content(&[], &sorted), content(&[], &other));
         let swapped = [batch(&[(1, "b"), (2, "a"), (3, "a")])];
-        assert_ne!(content(&["k"], &sorted), content(&["k"], &swapped), "which value stands at which key counts");
+        assert_ne!(keyed(&sorted), keyed(&swapped), "which value stands at which key counts");
+        assert_eq!(content(&["k"], &sorted).ordered, content(&[], &sorted).columns, "as without a key");
     }
 }

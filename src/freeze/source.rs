@@ -372,8 +372,9 @@ impl Partitions {
         let partition = |(values, hasher): (Vec<Option<String>>, ContentHasher)| {
             let mut content = hasher.finish();
             // A captured column has one value in all rows of the file.
-            for (name, value) in captured.iter().filter(|_| !keyed) {
-                content.columns.insert(name.clone(), digest_all(["captured", value.as_str()]));
+            let ordered = if keyed { &mut content.ordered } else { &mut content.columns };
+            for (name, value) in &captured {
+                ordered.insert(name.clone(), digest_all(["captured", value.as_str()]));
             }
             PartitionRecord { values, content }
         };

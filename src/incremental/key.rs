@@ -14,12 +14,19 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct InputContent {
     /// By the names that readers use.
     pub digests: Digests,
+    /// Of a source with a key, what it would be without: see [`SourceVersion::ordered_digests`].
+    pub ordered: Option<Digests>,
     pub bytes: u64,
 }
 
 impl InputContent {
     pub fn of_source(version: &SourceVersion) -> InputContent {
-        InputContent { digests: version.digests(), bytes: version.bytes }
+        InputContent { digests: version.digests(), ordered: version.ordered_digests(), bytes: version.bytes }
+    }
+
+    /// What the rows hold in their order.
+    pub fn in_order(&self) -> &Digests {
+        self.ordered.as_ref().unwrap_or(&self.digests)
     }
 
     /// A build under the names that its readers see.
@@ -27,7 +34,7 @@ impl InputContent {
         let stored = build.digests();
         let label = |label: &LabelRecord| Some((label.name.clone(), stored.columns.get(&label.stored)?.clone()));
         let digests = Digests { rows: stored.rows, columns: labels.iter().filter_map(label).collect() };
-        InputContent { digests, bytes: build.bytes }
+        InputContent { digests, ordered: None, bytes: build.bytes }
     }
 }
 

@@ -13,8 +13,9 @@
 //!   when a slice in between is renamed, split, or gains a column that isn't read.
 //! - over **inputs**: its query over the content of what it reads. They are known once that is built, and stop the wave
 //!   where an input was rebuilt to the same rows.
-//! - over **inputs**, **rewritten**: the same after some of the engine's own rewrites. Only looked for where the others
-//!   find nothing.
+//! - over **inputs**, **in order**: with sources as if they had no keys, for one that got or lost its key. Only looked for
+//!   where the others find nothing, as is the next.
+//! - over **inputs**, **rewritten**: the same after some of the engine's own rewrites.
 //!
 //! | enters the keys | doesn't |
 //! |---|---|
@@ -238,25 +239,15 @@ impl Look<'_> {
         let pending: Vec<RelationName> =
             inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
         let keys: Vec<(bool, Keys)> = preimages.iter().map(|(over, preimage)| (*over, preimage.keys())).collect();
-        if let Some(served) = self.served(slice, &keys) {
+        let served = match self.served(slice, &keys) {
+            None if pending.is_empty() && head.is_some() => self.served_otherwise(slice, &inputs),
+            served => served,
+        };
+        if let Some(served) = served {
             let content = InputContent::of_build(&served.record, &served.labels);
             let action = self.republish(slice, head, &served);
             let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
             return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
-        }
-        // The engine's own rewrites may show that it is another way of writing what was built.
-        if pending.is_empty() && head.is_some() {
-            let content = |name: &RelationName| self.digests(name);
-            let rewritten = algebra::rewritten(self.model, slice);
-            let keys = rewritten.and_then(|meaning| key::preimage(slice, &meaning, &content));
-            let keys: Vec<(bool, Keys)> = keys.iter().map(|preimage| (false, preimage.keys())).collect();
-            if let Some(served) = self.served(slice, &keys) {
-                let content = InputContent::of_build(&served.record, &served.labels);
-                let action = self.republish(slice, head, &served);
-                let reasons =
-                    if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
-                return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
-            }
         }
         let change = match (head, self.state.head_builds.get(name)) {
             (Some(_), Some(build)) => {
@@ -272,6 +263,26 @@ impl Look<'_> {
             }
         };
         (change, Known::Pending)
+    }
+
+    /// A build that other ways of looking at the slice find: over sources in the order of their rows, as if they had no keys;
+    /// and after the engine's own rewrites, which may show that it is another way of writing what was built.
+    fn served_otherwise(&mut self, slice: &Slice, inputs: &[RelationName]) -> Option<Served> {
+        let ordered = |name: &RelationName| match self.known.get(name)? {
+            Known::Content(content) => Some(content.in_order().clone()),
+            Known::Pending | Known::Nothing => None,
+        };
+        let keyed = inputs
+            .iter()
+            .any(|input| matches!(self.known.get(input), Some(Known::Content(content)) if content.ordered.is_some()));
+        let meaning = self.meanings.inputs.get(&slice.name).filter(|_| keyed);
+        let in_order = meaning.and_then(|meaning| key::preimage(slice, meaning, &ordered));
+        let content = |name: &RelationName| self.digests(name);
+        let rewritten = algebra::rewritten(self.model, slice);
+        let rewritten = rewritten.and_then(|meaning| key::preimage(slice, &meaning, &content));
+        let keys: Vec<(bool, Keys)> =
+            in_order.iter().chain(&rewritten).map(|preimage| (false, preimage.keys())).collect();
+        self.served(slice, &keys)
     }
 
     /// What the slice's keys are made of, as far as content is known: over sources, then over inputs.

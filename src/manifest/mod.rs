@@ -32,6 +32,9 @@ pub struct ColumnRecord {
 pub struct Content {
     pub rows: u64,
     pub columns: BTreeMap<String, String>,
+    /// Where `columns` don't say in which order the rows are, digests that do: what they would be without a key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ordered: BTreeMap<String, String>,
 }
 
 /// The content of one partition, named by its values in the order of `partition by`.
@@ -338,15 +341,26 @@ impl SourceVersion {
     /// What its rows hold. Without a key partitions and their values count: a digest of a column is one of each partition in
     /// turn.
     pub fn digests(&self) -> Digests {
+        self.digests_of(|content| &content.columns)
+    }
+
+    /// What its rows hold in their order, as if it had no key; `None` where it has none. Who read it before it got its key, or
+    /// after it lost it, read this.
+    pub fn ordered_digests(&self) -> Option<Digests> {
+        let known = self.partitions.iter().all(|partition| !partition.content.ordered.is_empty());
+        (!self.key.is_empty() && known).then(|| self.digests_of(|content| &content.ordered))
+    }
+
+    fn digests_of(&self, columns: impl Fn(&Content) -> &BTreeMap<String, String>) -> Digests {
         let named = self.partitions.iter().map(|partition| {
             let values = partition.values.iter().map(|value| value.as_deref().unwrap_or("\u{0}null"));
             let values = digest_all(values);
-            let columns = partition.content.columns.iter();
+            let columns = columns(&partition.content).iter();
             let columns = columns.map(|(name, digest)| match KeyedSum::read(digest) {
                 Some(_) => (name.clone(), digest.clone()),
                 None => (name.clone(), digest_all([values.as_str(), digest.as_str()])),
             });
-            Content { rows: partition.content.rows, columns: columns.collect() }
+            Content { rows: partition.content.rows, columns: columns.collect(), ..Content::default() }
         });
         let content = Content::concat(&named.collect::<Vec<_>>());
         Digests { rows: content.rows, columns: content.columns }
@@ -375,26 +389,34 @@ impl Content {
         if let [only] = parts {
             return only.clone();
         }
-        let mut columns: BTreeMap<&String, Vec<(u64, &String)>> = BTreeMap::new();
-        for part in parts {
-            for (name, digest) in &part.columns {
-                columns.entry(name).or_default().push((part.rows, digest));
-            }
+        Content {
+            rows: parts.iter().map(|part| part.rows).sum(),
+            columns: concat_columns(parts.iter().map(|part| (part.rows, &part.columns))),
+            ordered: concat_columns(parts.iter().map(|part| (part.rows, &part.ordered))),
         }
-        let column = |(name, parts): (&String, Vec<(u64, &String)>)| {
-            let sums: Option<Vec<KeyedSum>> = parts.iter().map(|(_, digest)| KeyedSum::read(digest)).collect();
-            let digest = match sums {
-                Some(sums) => sums.iter().fold(KeyedSum::default(), |all, sum| all.plus(sum)).to_string(),
-                None => {
-                    let parts: Vec<String> =
-                        parts.iter().flat_map(|(rows, digest)| [rows.to_string(), (*digest).clone()]).collect();
-                    digest_all(parts.iter().map(String::as_str))
-                }
-            };
-            (name.clone(), digest)
-        };
-        Content { rows: parts.iter().map(|part| part.rows).sum(), columns: columns.into_iter().map(column).collect() }
     }
+}
+
+fn concat_columns<'a>(parts: impl Iterator<Item = (u64, &'a BTreeMap<String, String>)>) -> BTreeMap<String, String> {
+    let mut columns: BTreeMap<&String, Vec<(u64, &String)>> = BTreeMap::new();
+    for (rows, part) in parts {
+        for (name, digest) in part {
+            columns.entry(name).or_default().push((rows, digest));
+        }
+    }
+    let column = |(name, parts): (&String, Vec<(u64, &String)>)| {
+        let sums: Option<Vec<KeyedSum>> = parts.iter().map(|(_, digest)| KeyedSum::read(digest)).collect();
+        let digest = match sums {
+            Some(sums) => sums.iter().fold(KeyedSum::default(), |all, sum| all.plus(sum)).to_string(),
+            None => {
+                let parts: Vec<String> =
+                    parts.iter().flat_map(|(rows, digest)| [rows.to_string(), (*digest).clone()]).collect();
+                digest_all(parts.iter().map(String::as_str))
+            }
+        };
+        (name.clone(), digest)
+    };
+    columns.into_iter().map(column).collect()
 }
 
 /// The sum of the hashes of a column's values, each hashed together with the key of its row: a digest of the column that

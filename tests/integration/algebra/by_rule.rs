@@ -1,6 +1,6 @@
 //! For each rule pairs that it makes equal; with the rule switched off at least one of them isn't.
 
-use super::pairs::{About, Pair, equal};
+use super::pairs::{About, Pair, Verdict, equal};
 use icepie::algebra::Rule;
 
 const CONJUNCTS: About = About::Rule(Rule::Conjuncts);
@@ -22,7 +22,36 @@ const LOOKUPS: About = About::Rule(Rule::Lookups);
 const KEYS: About = About::Rule(Rule::Keys);
 const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
+const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
+const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
+
 pub const EQUAL: &[Pair] = &[
+    equal(WHOLE_NUMBERS, "more than", "select a from w where a > 1", "select a from w where a >= 2"),
+    equal(WHOLE_NUMBERS, "less than", "select a < 1 as z from w", "select 0 >= a as z from w"),
+    equal(
+        WHOLE_NUMBERS,
+        "not below",
+        "select a, count(*) as n from w group by a having not (count(*) < 2)",
+        "select a, count(*) as n from w group by a having count(*) > 1",
+    ),
+    equal(
+        COMMON_FACTORS,
+        "a condition of both legs",
+        "select a from w where a > 0 and b > 0 or b > 0 and a is null",
+        "select a from w where b > 0 and (a > 0 or a is null)",
+    ),
+    equal(
+        COMMON_FACTORS,
+        "nothing else in one leg",
+        "select (a > 0 and b > 0) or b > 0 as z from w",
+        "select b > 0 as z from w",
+    ),
+    equal(
+        COMMON_FACTORS,
+        "what is joined by",
+        "select w.a from w, w2 where (w.a = w2.a and w.b = 1) or (w2.a = w.a and w2.b = 2)",
+        "select w.a from w join w2 on w.a = w2.a where w.b = 1 or w2.b = 2",
+    ),
     equal(
         CONJUNCTS,
         "conjuncts have no order",
@@ -192,6 +221,12 @@ pub const EQUAL: &[Pair] = &[
         "select t.k from t left semi join u on u.v = t.a",
         "select k from t where a in (select v from u)",
     ),
+    equal(
+        SEMI_JOINS,
+        "not in is not exists, where nothing is null",
+        "select k from t where k not in (select id from u)",
+        "select k from t where not exists (select 1 from u where u.id = t.k)",
+    ),
     equal(LOOKUPS, "a key adds no row", "select t.k, t.a from t left join u on u.id = t.a", "select k, a from t"),
     equal(
         LOOKUPS,
@@ -241,4 +276,23 @@ pub const EQUAL: &[Pair] = &[
         "select x.a, sum(x.n) as z from (select a, count(*) as n from w group by a) x group by x.a, x.n",
         "select x.a, sum(x.n) as z from (select a, count(*) as n from w group by a) x group by x.a",
     ),
+    equal(
+        DEPENDENT_KEYS,
+        "a key of one of the joined tables",
+        "select id, sum(a) as s from u join w on w.b = u.k group by id, v, v + 1",
+        "select id, sum(a) as s from u join w on w.b = u.k group by id",
+    ),
+    equal(
+        UNION_ORDER,
+        "legs over the same rows",
+        "select a as x, b as y from w union all select b as x, a as y from w",
+        "select b as x, a as y from w union all select a as x, b as y from w",
+    ),
+    equal(
+        UNION_ORDER,
+        "whatever the order of columns",
+        "select a as x, b as y, 1 as z from w union all select b as x, a as y, 2 as z from w",
+        "select 2 as z, b as x, a as y from w union all select 1 as z, a as x, b as y from w",
+    )
+    .with(Verdict::Reordered),
 ];

@@ -22,7 +22,43 @@ const LOOKUPS: About = About::Rule(Rule::Lookups);
 const KEYS: About = About::Rule(Rule::Keys);
 const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
+const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
+const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
+
 pub const PAIRS: &[Pair] = &[
+    different(WHOLE_NUMBERS, "more is not at least", "select a from w where a > 1", "select a from w where a >= 1"),
+    different(WHOLE_NUMBERS, "less is not at most", "select a from w where a < 1", "select a from w where a <= 1"),
+    different(WHOLE_NUMBERS, "nor two less", "select a from w where a > 1", "select a from w where a >= 3"),
+    different(
+        WHOLE_NUMBERS,
+        "there are numbers between",
+        "select k from t where f > 0.0",
+        "select k from t where f >= 1.0",
+    ),
+    different(
+        WHOLE_NUMBERS,
+        "nothing is more than the greatest",
+        "select a from w where a > 9223372036854775807",
+        "select a from w where a >= -9223372036854775808",
+    ),
+    different(
+        COMMON_FACTORS,
+        "the rest of a leg counts",
+        "select a from w where a > 0 and b > 0 or b > 0 and a is null",
+        "select a from w where b > 0 and a > 0",
+    ),
+    different(
+        COMMON_FACTORS,
+        "the rest of the other leg",
+        "select a from w where a > 0 and b > 0 or b > 0 and a is null",
+        "select a from w where b > 0 and a is null",
+    ),
+    different(
+        COMMON_FACTORS,
+        "only what is common",
+        "select a from w where a > 0 and b > 0 or b > 0 and a is null",
+        "select a from w where a > 0 and b > 0 or a is null",
+    ),
     // Which operands go missing depends on digests, so several pairs try.
     different(
         CONJUNCTS,
@@ -178,6 +214,12 @@ pub const PAIRS: &[Pair] = &[
     ),
     different(
         SEMI_JOINS,
+        "null that isn't in",
+        "select k from t where a not in (select id from u)",
+        "select k from t where not exists (select 1 from u where u.id = t.a)",
+    ),
+    different(
+        SEMI_JOINS,
         "a join repeats rows",
         "select w.a from w where a in (select v from u)",
         "select w.a from w join u on u.v = w.a",
@@ -249,5 +291,17 @@ pub const PAIRS: &[Pair] = &[
         "a key of the side that a left join repeats",
         "select t.k, count(*) as z from t left join w on w.a = t.a group by t.k, w.b",
         "select t.k, count(*) as z from t left join w on w.a = t.a group by t.k",
+    ),
+    different(
+        DEPENDENT_KEYS,
+        "of a joined table what is said of the other too",
+        "select u.id, count(*) as z from u join w on w.b = u.k group by u.id, u.v + w.a",
+        "select u.id, count(*) as z from u join w on w.b = u.k group by u.id",
+    ),
+    different(
+        About::Rule(Rule::UnionOrder),
+        "columns of a leg belong together",
+        "select a as x, b as y from w union all select b as x, a as y from w",
+        "select a as x, a as y from w union all select b as x, b as y from w",
     ),
 ];
