@@ -15,7 +15,7 @@ pub const EDITS: &[Edit] = &[
     ("a row twice", Changes, twice),
     ("the order of rows", Changes, order_of_rows),
     ("a file written again", Nothing, written_again),
-    ("a value that nothing reads", Nothing, unread_value),
+    ("a value that nothing reads", NothingButTies, unread_value),
 ];
 
 fn any_source<'a>(project: &'a mut Project, random: &mut Random) -> &'a mut Source {
