@@ -3,7 +3,7 @@
 use super::super::generate::row;
 use super::super::project::{Project, Source, cell};
 use super::super::random::Random;
-use super::Claim::{Changes, Nothing};
+use super::Claim::{Changes, Nothing, NothingButTies};
 use super::Edit;
 
 pub const EDITS: &[Edit] = &[
