@@ -7,6 +7,7 @@
 pub mod text;
 pub mod name;
 pub mod diagnostic;
+pub mod memo;
 pub mod syntax;
 pub mod sql;
 pub mod resolve;

@@ -5,10 +5,10 @@
 //!   sources ─▶ staging slices ─▶ joins, unions, aggregates, windows ─▶ … ─▶ slices that nothing reads
 //! ```
 //!
-//! Every slice has the columns `id, day, amount, label, n`, so that any slice can read any other, and an input of the layer
-//! right before, so that the depth is real. A project can also be built, however deep it is, because three things hold in
-//! every slice: `id` is unique, so that joins on it never multiply rows; amounts are averaged, chosen or cut and cast
-//! back, so that they don't grow; `n` is taken modulo a number before something is added.
+//! Every slice has the columns `id, day, amount, label, n`, so that any slice can read any other, and an input of the
+//! layer right before, so that the depth is real. A project can also be built, however deep it is, because three
+//! things hold in every slice: `id` is unique, so that joins on it never multiply rows; amounts are averaged, chosen or
+//! cut and cast back, so that they don't grow; `n` is taken modulo a number before something is added.
 //!
 //! The same shape always gives the same bytes: what looks like chance is a hash of a slice's number.
 
@@ -94,9 +94,9 @@ const SLICES_PER_FILE: usize = 40;
 /// Teams; where more are needed, they are numbered.
 const DOMAINS: [&str; 8] = ["sales", "payments", "risk", "finance", "growth", "logistics", "support", "catalogue"];
 
-/// Queries, each behind its name. `$a`, `$b` and `$c` are slices, `$s` and `$t` sources, and `$number` is a slice's own, which
-/// is what an edit changes. Those that read no slice make the first layer. What gathers rows outweighs what drops some, or
-/// the last layers would be empty.
+/// Queries, each behind its name. `$a`, `$b` and `$c` are slices, `$s` and `$t` sources; `$number` is a slice's own,
+/// which an edit changes. Those that read no slice make the first layer. What gathers rows outweighs what drops some,
+/// or the last layers would be empty.
 const QUERIES: &str = "
 -- cleaned
   select

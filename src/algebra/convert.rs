@@ -141,6 +141,7 @@ impl<'a> Converter<'a> {
             LogicalPlan::Limit(limit) => Ok(self.limit(limit)?.into()),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let input = self.plan(input)?.relation.finish(self.arena);
+                let input = if Rule::Distinct.is_on() { self.as_a_set(input) } else { input };
                 let unique = facts::unique(self.arena, self.facts, input.row);
                 // Grouping makes one zero of two.
                 let fields = plan.schema().fields();
@@ -558,15 +559,20 @@ impl<'a> Converter<'a> {
             }
             plain => {
                 let keys = self.expressions(plain, schema, &input.columns)?;
-                let unique = facts::unique(self.arena, self.facts, input.row);
+                let mut over = Finished { row: input.row, columns: keys };
+                if aggregate.aggr_expr.is_empty() {
+                    over = self.as_a_set(over);
+                }
+                let Finished { row, columns: keys } = over;
+                let unique = facts::unique(self.arena, self.facts, row);
                 let alone = unique.iter().any(|key| key.iter().all(|term| keys.contains(term)))
                     && plain.iter().all(|expression| is_exact(expression, schema));
                 if Rule::DependentKeys.is_on() && aggregate.aggr_expr.is_empty() && !keys.is_empty() && alone {
                     // Each row is a group of its own.
-                    return Ok(Finished { row: input.row, columns: keys }.open());
+                    return Ok(Finished { row, columns: keys }.open());
                 }
                 columns.extend(keys.iter().map(|key| self.arena.add_term(Term::Key(*key))));
-                self.grouped(input.row, keys)
+                self.grouped(row, keys)
             }
         };
         for expression in &aggregate.aggr_expr {
@@ -636,21 +642,7 @@ impl<'a> Converter<'a> {
     fn union(&mut self, inputs: Vec<Finished>) -> Relation {
         let mut legs: Vec<Finished> = Vec::new();
         for input in inputs {
-            match self.arena.row(input.row).clone() {
-                Row::Union(rows) if self.only_branches(&input.columns) => {
-                    for (number, row) in rows.into_iter().enumerate() {
-                        let mut done = HashMap::new();
-                        let columns = input.columns.iter().map(|column| {
-                            rewrite::atoms(self.arena, *column, &mut done, &mut |arena, atom| match arena.term(atom) {
-                                Term::Branch(legs) => legs[number],
-                                _ => atom,
-                            })
-                        });
-                        legs.push(Finished { row, columns: columns.collect() });
-                    }
-                }
-                _ => legs.push(input),
-            }
+            legs.extend(self.legs(input));
         }
         if let [only] = legs.as_slice() {
             return only.clone().open();
@@ -697,6 +689,84 @@ impl<'a> Converter<'a> {
             (sorted, columns)
         };
         orders.into_iter().min_by_key(columns).unwrap_or(order)
+    }
+
+    /// Rows of which only counts which there are, not how often: groups below that only take doubles out go away, in the legs
+    /// of a union too, and legs that say the same.
+    fn as_a_set(&mut self, input: Finished) -> Finished {
+        if !Rule::NestedDistinct.is_on() {
+            return input;
+        }
+        match self.arena.row(input.row).clone() {
+            Row::Group { input: inner, keys: _, sets } if sets.is_empty() && self.only_keys(&input.columns) => {
+                let mut done = HashMap::new();
+                let columns = input.columns.iter().map(|column| {
+                    rewrite::atoms(self.arena, *column, &mut done, &mut |arena, atom| match arena.term(atom) {
+                        Term::Key(of) => *of,
+                        _ => atom,
+                    })
+                });
+                let columns = columns.collect();
+                self.as_a_set(Finished { row: inner, columns })
+            }
+            Row::Union(rows) if self.only_branches(&input.columns) => {
+                let mut legs: Vec<Finished> = Vec::new();
+                for (number, row) in rows.into_iter().enumerate() {
+                    let columns = self.of_leg(&input.columns, number);
+                    let leg = self.as_a_set(Finished { row, columns });
+                    legs.extend(self.legs(leg));
+                }
+                let reaches = super::plant::overreaches(Rule::NestedDistinct);
+                let mut distinct: Vec<Finished> = Vec::new();
+                for leg in legs {
+                    let same = |other: &Finished| other.row == leg.row && (reaches || other.columns == leg.columns);
+                    if !distinct.iter().any(same) {
+                        distinct.push(leg);
+                    }
+                }
+                self.union(distinct).finish(self.arena)
+            }
+            _ => input,
+        }
+    }
+
+    /// The legs of a union; of anything else itself.
+    fn legs(&mut self, input: Finished) -> Vec<Finished> {
+        match self.arena.row(input.row).clone() {
+            Row::Union(rows) if self.only_branches(&input.columns) => {
+                let leg = |(number, row)| Finished { row, columns: self.of_leg(&input.columns, number) };
+                rows.into_iter().enumerate().map(leg).collect()
+            }
+            _ => vec![input],
+        }
+    }
+
+    /// Terms over a union as they are in one of its legs.
+    fn of_leg(&mut self, columns: &[TermId], number: usize) -> Vec<TermId> {
+        let mut done = HashMap::new();
+        let columns = columns.iter().map(|column| {
+            rewrite::atoms(self.arena, *column, &mut done, &mut |arena, atom| match arena.term(atom) {
+                Term::Branch(legs) => legs[number],
+                _ => atom,
+            })
+        });
+        columns.collect()
+    }
+
+    /// Whether terms over a group are its keys, as numbers of another type at most: of zeros of two signs a group has one,
+    /// and so has the group around it.
+    fn only_keys(&self, columns: &[TermId]) -> bool {
+        let is_key = |column: &TermId| {
+            let mut term = *column;
+            while let Term::Cast { to, safe: false, value } = self.arena.term(term) {
+                if !to.is_numeric() {
+                    return false;
+                }
+                term = *value;
+            }
+            matches!(self.arena.term(term), Term::Key(_))
+        };
+        columns.iter().all(is_key)
     }
 
     fn only_branches(&mut self, columns: &[TermId]) -> bool {

@@ -125,7 +125,7 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
         meanings
             .checks
             .insert(name.clone(), slice.checks.iter().map(|check| check_meaning(model, &facts, check)).collect());
-        let Some(plan) = &slice.plan else { continue };
+        let Some(plan) = slice.plan.get() else { continue };
         let mut own = Arena::default();
         let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
         let finished = Converter::new(&mut own, &facts, &inputs).query(plan);
@@ -164,7 +164,7 @@ pub fn meanings(model: &SemanticModel) -> Meanings {
 /// can't be modelled.
 pub fn rewritten(model: &SemanticModel, slice: &Slice) -> Option<Meaning> {
     let facts = facts_of(model);
-    let plan = crate::sql::rewritten(slice.plan.as_ref()?)?;
+    let plan = crate::sql::rewritten(slice.plan.get()?)?;
     let mut arena = Arena::default();
     let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
     let finished = Converter::new(&mut arena, &facts, &inputs).query(&plan).ok()?;
@@ -176,8 +176,7 @@ fn check_meaning(model: &SemanticModel, facts: &Facts, check: &Check) -> CheckMe
     let mut arena = Arena::default();
     let mut reads = Reads::new();
     let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
-    let converted =
-        check.violations.as_ref().and_then(|plan| Converter::new(&mut arena, facts, &inputs).query(plan).ok());
+    let converted = check.violations.get().and_then(|plan| Converter::new(&mut arena, facts, &inputs).query(plan).ok());
     let row = match converted {
         Some(finished) => finished.row,
         None => written(&mut arena, model, &check.normalized, &check.reads, &inputs),
@@ -191,7 +190,7 @@ pub fn show(model: &SemanticModel, slice: &Slice) -> Option<String> {
     let facts = facts_of(model);
     let mut arena = Arena::default();
     let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
-    let finished = Converter::new(&mut arena, &facts, &inputs).query(slice.plan.as_ref()?);
+    let finished = Converter::new(&mut arena, &facts, &inputs).query(slice.plan.get()?);
     Some(match finished {
         Ok(finished) => print::relation(&arena, slice, &finished),
         Err(cause) => format!("opaque: {} has no model, so any change of the text counts\n", cause.0),

@@ -53,10 +53,12 @@ pub enum Rule {
     WholeNumbers,
     /// `a and b or a and c` = `a and (b or c)`, `a or a and b` = `a`.
     CommonFactors,
+    /// `select distinct a from (select distinct a, b …)` = `select distinct a …`, below the legs of a `union` too.
+    NestedDistinct,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 20] = [
+    pub const ALL: [Rule; 21] = [
         Rule::Conjuncts,
         Rule::InLists,
         Rule::Between,
@@ -77,6 +79,7 @@ impl Rule {
         Rule::DependentKeys,
         Rule::WholeNumbers,
         Rule::CommonFactors,
+        Rule::NestedDistinct,
     ];
 
     pub fn is_on(self) -> bool {

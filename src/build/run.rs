@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// stored, hashed and shown alike. Columns that identify a row come before the others (`unique`, by position): then no
 /// other column has a say in the order, and a change of one leaves the digests of the rest alone.
 pub fn ordered(slice: &Slice, unique: &[usize]) -> Result<LogicalPlan, BuildError> {
-    let Some(plan) = &slice.plan else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
+    let Some(plan) = slice.plan.get() else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
     let failed = |e: datafusion::common::DataFusionError| BuildError::Failure(Failure::from(&e));
     let schema = plan.schema();
     let columns: Vec<Expr> =

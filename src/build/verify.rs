@@ -52,7 +52,7 @@ pub async fn verify_checks(slice: &Slice, runtime: &Runtime, tables: &Tables) ->
 
 /// The rows for which a check is false; as in SQL's own `check`, a predicate that is null holds.
 async fn check_violations(check: &Check, runtime: &Runtime, tables: &Tables) -> Result<Option<Violation>, BuildError> {
-    let Some(plan) = &check.violations else {
+    let Some(plan) = check.violations.get() else {
         return Err(BuildError::Internal(format!("the check `{}` has no plan", check.name)));
     };
     let mut stream = runtime.stream(plan, tables, false).await?;

@@ -124,7 +124,7 @@ pub async fn emit(cli: &Cli, args: &EmitArgs, streams: &mut Streams<'_>) -> Outc
             Diagnostic::error(Code::UnknownRelation, format!("`{}` is a source: it has no plan", args.slice)).into()
         );
     };
-    let Some(plan) = slice.plan.clone() else {
+    let Some(plan) = slice.plan.get().cloned() else {
         super::show_errors(&project, streams)?;
         return Ok(exit::FINDINGS);
     };

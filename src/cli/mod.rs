@@ -18,7 +18,7 @@ mod verify;
 pub use output::Streams;
 
 use crate::diagnostic::{Diagnostic, human};
-use crate::driver::{Project, Session, check as check_project};
+use crate::driver::{Project, Session, check_with, memo_of};
 use crate::text::SourceMap;
 use args::{Cli, Command};
 use clap::Parser;
@@ -169,7 +169,9 @@ fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
 /// Reads and checks the project that a command is about.
 fn project(cli: &Cli) -> Result<Project, Stop> {
     let root = crate::workspace::find_root(&cli.directory)?;
-    Ok(check_project(crate::workspace::load(&root)))
+    let workspace = crate::workspace::load(&root);
+    let memo = memo_of(&workspace);
+    Ok(check_with(workspace, memo))
 }
 
 /// Opens the project's store.

@@ -1,8 +1,10 @@
 //! Everything that can be said of a project offline.
 
 use crate::diagnostic::{self, Code, Diagnostic};
+use crate::memo::Memo;
 use crate::resolve;
 use crate::semantic::{self, SemanticModel};
+use crate::sql::ENGINE_VERSION;
 use crate::syntax::{self, Parse};
 use crate::text::FileId;
 use crate::workspace::Workspace;
@@ -17,6 +19,7 @@ pub struct Project {
     pub model: Arc<SemanticModel>,
     /// Sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    pub memo: Memo,
 }
 
 impl Project {
@@ -27,18 +30,40 @@ impl Project {
 
 /// Parses, resolves and types a project: no data, no store, no network.
 pub fn check(workspace: Workspace) -> Project {
+    check_with(workspace, Memo::none())
+}
+
+/// The facts that earlier runs of this very program kept for a project.
+pub fn memo_of(workspace: &Workspace) -> Memo {
+    // A program that was built anew may find out something else.
+    let program = std::env::current_exe().and_then(std::fs::metadata).ok().map(|file| {
+        let written = file.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        format!("{} bytes of {}", file.len(), written.map_or(0, |at| at.as_nanos()))
+    });
+    match program {
+        Some(program) => {
+            let program = format!("{} {ENGINE_VERSION} {program}", env!("CARGO_PKG_VERSION"));
+            Memo::open(&workspace.root.join(".pie/cache"), &program)
+        }
+        None => Memo::none(),
+    }
+}
+
+/// As [`check`], without the work whose result `memo` knows. It says the same.
+pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
     let parses: Vec<Parse> =
         workspace.files.iter().map(|id| syntax::parse(*id, workspace.sources.get(*id).text())).collect();
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
-    let declared = resolve::resolve(&files, &workspace.sources, &workspace.config.limits.query);
+    let declared = resolve::resolve(&files, &workspace.sources, &workspace.config.limits.query, &memo);
     diagnostics.extend(declared.diagnostics);
-    let (model, found) = semantic::analyze(declared.declarations, &workspace.sources);
+    let (model, found) = semantic::analyze(declared.declarations, &workspace.sources, &memo);
     diagnostics.extend(found);
     diagnostic::sort(&mut diagnostics);
     cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
-    Project { workspace, parses, model: Arc::new(model), diagnostics }
+    memo.save();
+    Project { workspace, parses, model: Arc::new(model), diagnostics, memo }
 }
 
 /// Keeps the first findings of each file and says how many more there are.

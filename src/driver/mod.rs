@@ -10,7 +10,7 @@ mod status;
 mod verify;
 
 pub use build::{BuildOutcome, Planned, build, plan};
-pub use check::{Project, check};
+pub use check::{Project, check, check_with, memo_of};
 pub use freeze::{SourceReport, freeze};
 pub use query::{emit_physical, query, show, tables};
 pub use session::Session;

@@ -94,7 +94,7 @@ pub async fn show(
 /// The physical plan of a slice as a build would run it, over what is published; inputs without a version count as empty.
 pub async fn emit_physical(project: &Project, session: &Session, name: &RelationName) -> Result<String, Failed> {
     let failed = |text: String| Diagnostic::error(Code::QueryFailed, format!("`{name}` can't be planned: {text}"));
-    let Some(plan) = project.model.slices.get(name).and_then(|slice| slice.plan.clone()) else {
+    let Some(plan) = project.model.slices.get(name).and_then(|slice| slice.plan.get().cloned()) else {
         return Err(Box::new(failed("it has errors".to_owned())));
     };
     let published = tables(project, session, &BTreeMap::new()).await?;

@@ -360,7 +360,7 @@ impl<T: FnMut(VerifyStep<'_>)> Verifier<'_, T> {
     }
 
     async fn write(&mut self, slice: &Slice, tables: &Tables, plain: Plain) -> Result<FileSet, BuildError> {
-        let Some(plan) = &slice.plan else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
+        let Some(plan) = slice.plan.get() else { return Err(BuildError::Internal("the slice has no plan".to_owned())) };
         let (schema, nullable) = (schema_of(&slice.columns), nullable_schema(slice));
         let of = self.planned.state.heads.get(&slice.name).map_or(0, |head| head.rows);
         let (path, shown) = (self.scratch.next_file(), self.scratch.objects.shown.clone());
@@ -471,7 +471,7 @@ impl<T: FnMut(VerifyStep<'_>)> Verifier<'_, T> {
     /// Whether one task that reads rows in their stored order gives what is published: then it is the query whose
     /// result depends on the order. Only looked at where it fits in memory.
     async fn stored_order_gives(&mut self, slice: &Slice, published: &FileSet) -> Result<bool, String> {
-        let Some(plan) = slice.plan.as_ref().filter(|_| self.parts(published.rows.saturating_mul(2)) == 1) else {
+        let Some(plan) = slice.plan.get().filter(|_| self.parts(published.rows.saturating_mul(2)) == 1) else {
             return Ok(false);
         };
         let mut tables = self.tables(slice).await.map_err(|e| e.diagnostic(slice).message)?;

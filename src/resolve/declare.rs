@@ -3,7 +3,8 @@
 use super::reference::resolve_reads;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
-use crate::sql::{self, QueryLimits};
+use crate::memo::{self, Memo};
+use crate::sql::{self, ParsedExpression, ParsedQuery, QueryFacts, QueryLimits};
 use crate::text::{SourceMap, Span};
 use std::collections::btree_map::Entry;
 
@@ -15,7 +16,8 @@ pub struct Declared {
 }
 
 /// Resolves all files of a project. Linear in the number of declarations and references, up to the maps' logarithm.
-pub fn resolve(files: &[ast::File], sources: &SourceMap, limits: &QueryLimits) -> Declared {
+/// What `memo` knows of a query isn't parsed again.
+pub fn resolve(files: &[ast::File], sources: &SourceMap, limits: &QueryLimits, memo: &Memo) -> Declared {
     let mut declarations = Declarations::default();
     let mut diagnostics = Vec::new();
     for file in files {
@@ -37,7 +39,7 @@ pub fn resolve(files: &[ast::File], sources: &SourceMap, limits: &QueryLimits) -
     for (span, domain) in missing {
         diagnostics.push(unknown_domain(span, &domain, &known));
     }
-    parse_queries(&mut declarations, sources, limits, &mut diagnostics);
+    parse_queries(&mut declarations, sources, limits, memo, &mut diagnostics);
     resolve_slices(&mut declarations, &mut diagnostics);
     resolve_tests(&mut declarations, &mut diagnostics);
     Declared { declarations, diagnostics }
@@ -123,34 +125,78 @@ fn parse_queries(
     into: &mut Declarations,
     sources: &SourceMap,
     limits: &QueryLimits,
+    memo: &Memo,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for declaration in into.relations.values_mut() {
         let RelationDeclaration::Slice(slice) = declaration else { continue };
-        let text = sources.get(slice.file);
-        if let Some(query) = slice.syntax.query {
-            match sql::parse_query(text, query.span, limits) {
-                Ok(parsed) => slice.query = Some(parsed),
-                Err(errors) => diagnostics.extend(errors),
+        let key = memo.is_on().then(|| parsing_key(slice, sources, limits));
+        if let Some(known) = key.and_then(|key| memo.get::<Vec<QueryFacts>>(&key)) {
+            take_known(slice, limits, known);
+            continue;
+        }
+        let before = diagnostics.len();
+        parse_slice(slice, sources, limits, diagnostics);
+        if let Some(key) = key.filter(|_| diagnostics.len() == before) {
+            let checks =
+                slice.checks.iter().filter_map(|check| check.predicate.as_ref()).map(ParsedExpression::violations);
+            let facts: Vec<QueryFacts> = slice.query.iter().chain(checks).map(ParsedQuery::facts).collect();
+            memo.put(key, &facts);
+        }
+    }
+}
+
+fn parse_slice(
+    slice: &mut SliceDeclaration,
+    sources: &SourceMap,
+    limits: &QueryLimits,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let text = sources.get(slice.file);
+    if let Some(query) = slice.syntax.query {
+        match sql::parse_query(text, query.span, limits) {
+            Ok(parsed) => slice.query = Some(parsed),
+            Err(errors) => diagnostics.extend(errors),
+        }
+    }
+    for check in &slice.syntax.checks {
+        let of = [slice.name.domain.as_str(), slice.name.name.as_str()];
+        let predicate = match sql::parse_predicate(text, check.predicate.span, &of, limits) {
+            Ok(parsed) => Some(parsed),
+            Err(errors) => {
+                diagnostics.extend(errors);
+                None
             }
-        }
-        for check in &slice.syntax.checks {
-            let of = [slice.name.domain.as_str(), slice.name.name.as_str()];
-            let predicate = match sql::parse_predicate(text, check.predicate.span, &of, limits) {
-                Ok(parsed) => Some(parsed),
-                Err(errors) => {
-                    diagnostics.extend(errors);
-                    None
-                }
-            };
-            slice.checks.push(Check {
-                name: check.name.text.clone(),
-                span: check.span,
-                predicate,
-                reads: Vec::new(),
-                unresolved: false,
-            });
-        }
+        };
+        slice.checks.push(unresolved(check, predicate));
+    }
+}
+
+fn unresolved(check: &ast::Check, predicate: Option<ParsedExpression>) -> Check {
+    Check { name: check.name.text.clone(), span: check.span, predicate, reads: Vec::new(), unresolved: false }
+}
+
+/// All that decides how a slice's query and the predicates of its checks are read.
+fn parsing_key(slice: &SliceDeclaration, sources: &SourceMap, limits: &QueryLimits) -> memo::Key {
+    let name = slice.name.to_string();
+    let bounds = [limits.bytes, limits.tokens, limits.operands, limits.nesting].map(usize::to_le_bytes);
+    let texts = slice.syntax.query.iter().chain(slice.syntax.checks.iter().map(|check| &check.predicate));
+    let texts = texts.map(|text| sources.slice(text.span).as_bytes());
+    let has_query: &[u8] = if slice.syntax.query.is_some() { b"query" } else { b"" };
+    let parts = [name.as_bytes(), has_query].into_iter().chain(bounds.iter().map(<[u8; 8]>::as_slice)).chain(texts);
+    memo::key("parsed", parts)
+}
+
+/// Queries that were read before, and were without an error.
+fn take_known(slice: &mut SliceDeclaration, limits: &QueryLimits, known: Vec<QueryFacts>) {
+    let mut known = known.into_iter();
+    if let Some(query) = slice.syntax.query {
+        slice.query = known.next().map(|facts| sql::known_query(query.span, limits, facts));
+    }
+    let of = [slice.name.domain.as_str(), slice.name.name.as_str()];
+    for (check, facts) in slice.syntax.checks.iter().zip(known) {
+        let predicate = sql::known_predicate(check.predicate.span, &of, limits, facts);
+        slice.checks.push(unresolved(check, Some(predicate)));
     }
 }
 

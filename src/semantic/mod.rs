@@ -7,6 +7,7 @@
 mod contract;
 mod format;
 mod model;
+mod remembered;
 mod slice;
 mod source;
 mod template;
@@ -18,6 +19,7 @@ pub use template::{Captured, PathTemplate, Segment};
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{self, DependencyGraph};
+use crate::memo::{Key, Memo};
 use crate::name::RelationName;
 use crate::resolve::{Declarations, RelationDeclaration};
 use crate::sql::Relation;
@@ -31,13 +33,15 @@ struct Known {
     poisoned: BTreeSet<String>,
     /// How many scans a reader's plan takes in with it: 1, or those of a virtual slice's plan.
     scans: u64,
+    /// A digest of the above; `None` where something is in error.
+    identity: Option<Key>,
 }
 
 /// Virtual slices are copied into their readers, so a few that read each other twice would grow without bound.
 const MAX_SCANS: u64 = 1_000;
 
-/// Types a project. The work is one planning of each query.
-pub fn analyze(declarations: Declarations, sources: &SourceMap) -> (SemanticModel, Vec<Diagnostic>) {
+/// Types a project. The work is one planning of each query that `memo` doesn't know.
+pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo) -> (SemanticModel, Vec<Diagnostic>) {
     let (graph, mut diagnostics) = graph::build(&declarations);
     let mut known: BTreeMap<RelationName, Known> = BTreeMap::new();
     let mut typed_sources = BTreeMap::new();
@@ -52,7 +56,7 @@ pub fn analyze(declarations: Declarations, sources: &SourceMap) -> (SemanticMode
                 fact
             }
             RelationDeclaration::Slice(declaration) => {
-                let (slice, fact) = slice::analyze(declaration, &known, sources, &mut diagnostics);
+                let (slice, fact) = remembered::analyze(declaration, &known, sources, memo, &mut diagnostics);
                 typed_slices.insert(name.clone(), slice);
                 fact
             }

@@ -2,10 +2,11 @@
 
 use super::{FileFormat, PathTemplate};
 use crate::graph::DependencyGraph;
+use crate::memo::Key;
 use crate::name::RelationName;
 use crate::resolve::{Declarations, Read};
 use crate::sql::types::display_type;
-use crate::sql::{DataType, Field, LogicalPlan, Schema, SchemaRef};
+use crate::sql::{DataType, Field, LazyPlan, Schema, SchemaRef};
 use crate::syntax::ast;
 use crate::text::{FileId, Span};
 use std::collections::BTreeMap;
@@ -76,8 +77,11 @@ pub struct Slice {
     pub reads: Vec<Read>,
     /// The query's tokens in one canonical spelling.
     pub normalized: String,
-    /// The analysed plan; `None` with any error in the query.
-    pub plan: Option<Arc<LogicalPlan>>,
+    /// The analysed plan; none with any error in the query.
+    pub plan: LazyPlan,
+    /// A digest of the declaration and of what is known of all that it reads: slices of one name that agree in it have the
+    /// same columns and plans. `None` where something is in error or warned about.
+    pub identity: Option<Key>,
     /// No error was found in the declaration or in what it reads.
     pub valid: bool,
 }
@@ -91,7 +95,7 @@ pub struct Check {
     pub normalized: String,
     pub reads: Vec<Read>,
     /// The plan of the rows for which the predicate is false.
-    pub violations: Option<Arc<LogicalPlan>>,
+    pub violations: LazyPlan,
 }
 
 #[derive(Clone, Debug)]

@@ -2,19 +2,22 @@
 
 use super::{Check, Column, Known, Slice, contract};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::memo::Memo;
 use crate::name::RelationName;
 use crate::resolve::{Read, SliceDeclaration};
 use crate::sql::types::{display_type, is_sortable};
-use crate::sql::{self, Catalog, DataType, OutputColumn, ParsedQuery, Relation};
+use crate::sql::{self, Catalog, DataType, LazyPlan, OutputColumn, Relation};
 use crate::syntax::ast::NameList;
 use crate::text::{SourceMap, SourceText};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Works out everything. [`super::remembered`] knows what needn't be worked out again.
 pub(super) fn analyze(
     declaration: &SliceDeclaration,
     known: &BTreeMap<RelationName, Known>,
     sources: &SourceMap,
+    memo: &Memo,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Slice, Known) {
     let syntax = &declaration.syntax;
@@ -24,7 +27,7 @@ pub(super) fn analyze(
     let mut plan = None;
     let mut output: Option<Vec<OutputColumn>> = None;
     // Scans of the inputs, times how often a CTE that holds them is written out.
-    let written_out = declaration.query.as_ref().map_or(1, ParsedQuery::expansion);
+    let written_out = declaration.query.as_ref().map_or(1, |query| query.expansion);
     let repeats = written_out.div_ceil(declaration.reads.len().max(1) as u64);
     let read = declaration.reads.iter().map(|read| known.get(&read.of).map_or(1, |input| input.scans));
     let scans = read.fold(0u64, u64::saturating_add).max(1).saturating_mul(repeats);
@@ -44,7 +47,8 @@ pub(super) fn analyze(
         (&declaration.query, inputs(&declaration.reads, declaration.unresolved || too_large, known))
     {
         let planned = sql::plan_query(query, &catalog, text, &poisoned);
-        plan = planned.plan.map(Arc::new);
+        memo.count_planned();
+        plan = planned.plan;
         output = planned.columns;
         diagnostics.extend(planned.diagnostics);
         if plan.is_some() {
@@ -131,7 +135,8 @@ pub(super) fn analyze(
     let usable = !columns.is_empty();
     let checks = checks(declaration, known, &relation_schema, usable, &poisoned, text, diagnostics);
     let errors = diagnostics[before..].iter().any(Diagnostic::is_error);
-    let inputs_valid = plan.is_some();
+    let plan = LazyPlan::ready(plan);
+    let inputs_valid = plan.exists();
     let valid = !errors && inputs_valid && !syntax.broken;
     let slice = Slice {
         name: name.clone(),
@@ -149,21 +154,28 @@ pub(super) fn analyze(
         stale_after_seconds: syntax.stale_limit.map(|limit| limit.seconds),
         reads: declaration.reads.clone(),
         normalized: declaration.query.as_ref().map(|query| query.normalized.clone()).unwrap_or_default(),
-        plan: plan.clone(),
+        plan,
+        identity: None,
         valid,
     };
-    let view = if syntax.is_virtual { plan } else { None };
-    let relation = (usable && !syntax.broken && (!syntax.is_virtual || view.is_some())).then(|| Relation {
-        name: name.clone(),
-        schema: relation_schema,
-        key: if syntax.is_virtual { Vec::new() } else { slice.key.clone() },
+    let relation = relation(&slice, usable && !syntax.broken);
+    let scans = if syntax.is_virtual && !too_large { scans } else { 1 };
+    (slice, Known { relation, poisoned, scans, identity: None })
+}
+
+/// What readers see of a slice.
+pub(super) fn relation(slice: &Slice, usable: bool) -> Option<Relation> {
+    let view = (slice.is_virtual && slice.plan.exists()).then(|| slice.plan.clone());
+    (usable && (!slice.is_virtual || view.is_some())).then(|| Relation {
+        name: slice.name.clone(),
+        schema: super::schema_of(&slice.columns),
+        key: if slice.is_virtual { Vec::new() } else { slice.key.clone() },
         view,
-    });
-    (slice, Known { relation, poisoned, scans: if syntax.is_virtual && !too_large { scans } else { 1 } })
+    })
 }
 
 /// The catalog of a query's inputs; `None` where one isn't known, so that nothing can be said of the query.
-fn inputs(
+pub(super) fn inputs(
     reads: &[Read],
     unresolved: bool,
     known: &BTreeMap<RelationName, Known>,
@@ -230,29 +242,39 @@ fn checks(
     text: &SourceText,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Check> {
-    let own = Relation { name: declaration.name.clone(), schema: Arc::clone(schema), key: Vec::new(), view: None };
     let plan = |check: &crate::resolve::Check, diagnostics: &mut Vec<Diagnostic>| {
         let predicate = check.predicate.as_ref().filter(|_| usable)?;
-        // A predicate may name its own slice too, by either of its names.
-        let others: Vec<Read> = check.reads.iter().filter(|read| read.of != declaration.name).cloned().collect();
-        let (mut catalog, other_poisoned) = inputs(&others, check.unresolved, known)?;
-        for read in check.reads.iter().filter(|read| read.of == declaration.name) {
-            catalog.insert(read.key.clone(), own.clone());
-        }
-        catalog.insert(declaration.name.to_string(), own.clone());
+        let (catalog, other_poisoned) = check_inputs(&declaration.name, check, schema, known)?;
         let poisoned = poisoned.union(&other_poisoned).cloned().collect();
         let planned = sql::plan_predicate(predicate, &catalog, text, &poisoned);
         diagnostics.extend(planned.diagnostics);
-        planned.plan.map(Arc::new)
+        planned.plan
     };
     let check = |check: &crate::resolve::Check, diagnostics: &mut Vec<Diagnostic>| Check {
         name: check.name.clone(),
         span: check.span,
         normalized: check.predicate.as_ref().map(|predicate| predicate.normalized().to_owned()).unwrap_or_default(),
         reads: check.reads.clone(),
-        violations: plan(check, diagnostics),
+        violations: LazyPlan::ready(plan(check, diagnostics)),
     };
     declaration.checks.iter().map(|declared| check(declared, diagnostics)).collect()
+}
+
+/// The catalog of a check's predicate: its own slice, by either of its names, and what its subqueries read.
+pub(super) fn check_inputs(
+    name: &RelationName,
+    check: &crate::resolve::Check,
+    schema: &sql::SchemaRef,
+    known: &BTreeMap<RelationName, Known>,
+) -> Option<(Catalog, BTreeSet<String>)> {
+    let own = Relation { name: name.clone(), schema: Arc::clone(schema), key: Vec::new(), view: None };
+    let others: Vec<Read> = check.reads.iter().filter(|read| &read.of != name).cloned().collect();
+    let (mut catalog, poisoned) = inputs(&others, check.unresolved, known)?;
+    for read in check.reads.iter().filter(|read| &read.of == name) {
+        catalog.insert(read.key.clone(), own.clone());
+    }
+    catalog.insert(name.to_string(), own);
+    Some((catalog, poisoned))
 }
 
 fn untyped_columns(output: &[OutputColumn], query: crate::text::Span, diagnostics: &mut Vec<Diagnostic>) {

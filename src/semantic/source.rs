@@ -1,7 +1,7 @@
 //! A source's declaration → its columns, key, partition columns, path template and format.
 
 use super::template::PathTemplate;
-use super::{Column, Known, Source, contract, format};
+use super::{Column, Known, Source, contract, format, remembered};
 use crate::diagnostic::Diagnostic;
 use crate::resolve::SourceDeclaration;
 use crate::sql::Relation;
@@ -55,5 +55,7 @@ pub(super) fn analyze(declaration: &SourceDeclaration, diagnostics: &mut Vec<Dia
         partition_by,
         valid,
     };
-    (source, Known { relation, poisoned: poisoned.into_iter().collect::<BTreeSet<String>>(), scans: 1 })
+    let poisoned: BTreeSet<String> = poisoned.into_iter().collect();
+    let identity = remembered::identity(&relation, &poisoned, None);
+    (source, Known { relation, poisoned, scans: 1, identity })
 }

@@ -1,7 +1,7 @@
 //! The relations that queries are planned against: schemas and plans of virtual slices, no data.
 
 use super::engine::{engine, options};
-use super::{LogicalPlan, SchemaRef};
+use super::{LazyPlan, LogicalPlan, SchemaRef};
 use crate::name::RelationName;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableFunctionArgs;
@@ -25,7 +25,7 @@ pub struct Relation {
     /// Columns that identify a row, none of them ever null: verified before anything reads the relation.
     pub key: Vec<String>,
     /// The analysed plan of a virtual slice, which its readers inline.
-    pub view: Option<Arc<LogicalPlan>>,
+    pub view: Option<LazyPlan>,
 }
 
 /// The relations that one query may name, under the names it uses for them, lower case or quoted as written: `transfers`
@@ -67,7 +67,7 @@ impl TableSource for CatalogSource {
     // No constraints are given: DataFusion 55's rules over nullable unique keys give wrong answers.
 
     fn get_logical_plan(&'_ self) -> Option<Cow<'_, LogicalPlan>> {
-        self.relation.view.as_deref().map(Cow::Borrowed)
+        self.relation.view.as_ref()?.get().map(|plan| Cow::Borrowed(plan.as_ref()))
     }
 }
 

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod exact;
 mod gate;
+mod lazy;
 mod limits;
 mod localize;
 mod parse;
@@ -25,9 +26,11 @@ pub mod types;
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
 pub use engine::{ENGINE_VERSION, engine, session_config, with_functions};
 pub use error::{plain as error_text, types_sentence};
+pub use lazy::LazyPlan;
 pub use limits::QueryLimits;
 pub use parse::{
-    ParsedExpression, ParsedQuery, RelationReference, normalized_tokens, parse_predicate, parse_query, parse_question,
+    ParsedExpression, ParsedQuery, QueryFacts, RelationReference, known_predicate, known_query, normalized_tokens,
+    parse_predicate, parse_query, parse_question,
 };
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
 pub use rewrite::rewritten;

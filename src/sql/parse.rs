@@ -10,27 +10,103 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{self, Location, Token, TokenWithSpan, Tokenizer};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
 
 /// A query that may be planned: one read-only query without functions of the clock or of chance.
 #[derive(Clone, Debug)]
 pub struct ParsedQuery {
-    pub(super) query: Box<Query>,
+    /// Its tree; of a query that was known already it is made when it is needed.
+    tree: Arc<OnceLock<Option<Box<Query>>>>,
+    origin: Origin,
     /// The query's place in the file.
     pub span: Span,
     /// Names of relations that aren't the query's own CTEs, in the order of the text.
     pub references: Vec<RelationReference>,
     /// See [`normalized_tokens`].
     pub normalized: String,
+    /// How many relations the query's plan scans when each reference to a CTE is written out, as the planner does it; 1
+    /// for a query without CTEs.
+    pub expansion: u64,
+}
+
+/// How a query's text is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Origin {
+    Query(Purpose, QueryLimits),
+    /// A predicate over the rows of a relation.
+    Predicate(Vec<String>, QueryLimits),
+}
+
+/// What is known of a query without its tree. It says nothing of the query's place: offsets count from its start.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct QueryFacts {
+    references: Vec<(Vec<String>, u32, u32)>,
+    normalized: String,
+    expansion: u64,
 }
 
 impl ParsedQuery {
-    /// How many relations the query's plan scans when each reference to a CTE is written out, as the planner does it; 1
-    /// for a query without CTEs.
-    pub fn expansion(&self) -> u64 {
-        expansion(&self.query)
+    /// The query's tree. `source` must be the text that it was parsed from.
+    pub(super) fn tree(&self, source: &SourceText) -> Option<&Query> {
+        let parse = || match &self.origin {
+            Origin::Query(purpose, limits) => {
+                parse_for(*purpose, source, self.span, limits).ok().and_then(ParsedQuery::into_tree)
+            }
+            Origin::Predicate(of, limits) => {
+                let of: Vec<&str> = of.iter().map(String::as_str).collect();
+                let parsed = parse_predicate(source, self.span, &of, limits).ok();
+                parsed.and_then(|parsed| parsed.violations.into_tree())
+            }
+        };
+        self.tree.get_or_init(parse).as_deref()
     }
+
+    fn into_tree(self) -> Option<Box<Query>> {
+        Arc::into_inner(self.tree)?.into_inner()?
+    }
+
+    /// What can be kept of it.
+    pub fn facts(&self) -> QueryFacts {
+        let start = self.span.start;
+        let relative = |reference: &RelationReference| {
+            let span = reference.span;
+            (reference.parts.clone(), span.start.wrapping_sub(start), span.end.wrapping_sub(start))
+        };
+        QueryFacts {
+            references: self.references.iter().map(relative).collect(),
+            normalized: self.normalized.clone(),
+            expansion: self.expansion,
+        }
+    }
+
+    fn known(origin: Origin, span: Span, facts: QueryFacts) -> ParsedQuery {
+        let absolute = |(parts, start, end): (Vec<String>, u32, u32)| {
+            let (start, end) = (span.start.wrapping_add(start), span.start.wrapping_add(end));
+            RelationReference { parts, span: Span { start, end, ..span } }
+        };
+        ParsedQuery {
+            tree: Arc::default(),
+            origin,
+            span,
+            references: facts.references.into_iter().map(absolute).collect(),
+            normalized: facts.normalized,
+            expansion: facts.expansion,
+        }
+    }
+}
+
+/// The query at `span`, whose text gave `facts` when [`parse_query`] read it.
+pub fn known_query(span: Span, limits: &QueryLimits, facts: QueryFacts) -> ParsedQuery {
+    ParsedQuery::known(Origin::Query(Purpose::Slice, *limits), span, facts)
+}
+
+/// The same for [`parse_predicate`].
+pub fn known_predicate(span: Span, of: &[&str], limits: &QueryLimits, facts: QueryFacts) -> ParsedExpression {
+    let of = of.iter().map(|part| (*part).to_owned()).collect();
+    ParsedExpression { violations: ParsedQuery::known(Origin::Predicate(of, *limits), span, facts), span }
 }
 
 fn expansion(query: &Query) -> u64 {
@@ -131,7 +207,7 @@ fn parse_for(
     let tokens = tokenize(source, span, limits)?;
     gate::check_statement(purpose, source, span, &tokens)?;
     let query = parse_tokens(source, span, tokens.clone(), limits)?;
-    finish(purpose, source, span, query, &tokens)
+    finish(purpose, source, span, query, &tokens, limits)
 }
 
 /// Parses the predicate at `span` over the rows of the relation `of`, which it may name its columns of.
@@ -161,7 +237,9 @@ pub fn parse_predicate(
     tokens.extend(predicate);
     tokens.extend(synthetic(")"));
     let query = parse_tokens(source, span, tokens.clone(), limits)?;
-    let mut violations = finish(Purpose::Slice, source, span, query, &tokens)?;
+    let of_parts = of.iter().map(|part| (*part).to_owned()).collect();
+    let mut violations = finish(Purpose::Slice, source, span, query, &tokens, limits)?;
+    violations.origin = Origin::Predicate(of_parts, *limits);
     violations.normalized = normalized;
     let own = of.join(".");
     violations.references.retain(|reference| !(reference.span.is_empty() && reference.key() == own));
@@ -339,13 +417,17 @@ fn finish(
     span: Span,
     query: Box<Query>,
     tokens: &[TokenWithSpan],
+    limits: &QueryLimits,
 ) -> Result<ParsedQuery, Vec<Diagnostic>> {
     let diagnostics = gate::check_query(purpose, source, span, &query);
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
     let references = references(source, span, &query);
-    Ok(ParsedQuery { query, span, references, normalized: normalized_tokens(tokens) })
+    let expansion = expansion(&query);
+    let tree = Arc::new(OnceLock::from(Some(query)));
+    let origin = Origin::Query(purpose, *limits);
+    Ok(ParsedQuery { tree, origin, span, references, normalized: normalized_tokens(tokens), expansion })
 }
 
 /// The relations that the query names, without its own CTEs, each place once.

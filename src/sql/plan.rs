@@ -72,7 +72,10 @@ fn plan_with(
     close: bool,
 ) -> PlannedQuery {
     let mut found = Found { diagnostics: Vec::new(), silent: false };
-    let mut query = parsed.query.as_ref().clone();
+    let Some(tree) = parsed.tree(source) else {
+        return PlannedQuery { plan: None, columns: None, diagnostics: Vec::new() };
+    };
+    let mut query = tree.clone();
     let mut poisoned_spans: Vec<Span> = Vec::new();
     for _ in 0..MAX_ERRORS {
         let (plan, warnings) = match plan_once(&query, catalog) {
@@ -99,13 +102,13 @@ fn plan_with(
         if poisoned_spans.is_empty() {
             found.diagnostics.extend(warnings.iter().filter_map(|warning| read_warning(warning, source, parsed.span)));
         }
-        let mut columns = output_columns(&plan, &parsed.query, source, parsed.span);
+        let mut columns = output_columns(&plan, tree, source, parsed.span);
         for column in &mut columns {
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
-        let plan = if clean && close { closed(plan, parsed, source, &mut found) } else { plan };
+        let plan = if clean && close { closed(plan, tree, parsed, source, &mut found) } else { plan };
         let errors = found.diagnostics.iter().any(Diagnostic::is_error);
         diagnostic::sort(&mut found.diagnostics);
         let plan = (clean && !errors).then_some(plan);
@@ -116,7 +119,13 @@ fn plan_with(
 }
 
 /// A plan without open choices; each is told.
-fn closed(plan: LogicalPlan, parsed: &ParsedQuery, source: &SourceText, found: &mut Found) -> LogicalPlan {
+fn closed(
+    plan: LogicalPlan,
+    tree: &Query,
+    parsed: &ParsedQuery,
+    source: &SourceText,
+    found: &mut Found,
+) -> LogicalPlan {
     let mut keys: BTreeMap<RelationName, Vec<String>> = BTreeMap::new();
     let walked = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -129,7 +138,7 @@ fn closed(plan: LogicalPlan, parsed: &ParsedQuery, source: &SourceText, found: &
     let of = |name: &RelationName| keys.get(name).cloned().unwrap_or_default();
     match walked.and_then(|_| complete::complete(plan.clone(), &of)) {
         Ok(completed) => {
-            found.diagnostics.extend(complete::locate(&completed.choices, &parsed.query, source, parsed.span));
+            found.diagnostics.extend(complete::locate(&completed.choices, tree, source, parsed.span));
             completed.plan
         }
         Err(error) => {
@@ -354,7 +363,8 @@ fn projection_spans(query: &Query, source: &SourceText, within: Span) -> Option<
 /// Which items of the outermost `select` are expressions without a name of their own.
 pub fn unnamed_columns(parsed: &ParsedQuery, source: &SourceText) -> Vec<Span> {
     use datafusion::sql::sqlparser::ast::Expr;
-    let mut body = parsed.query.body.as_ref();
+    let Some(tree) = parsed.tree(source) else { return Vec::new() };
+    let mut body = tree.body.as_ref();
     while let SetExpr::Query(inner) = body {
         body = inner.body.as_ref();
     }

@@ -107,18 +107,23 @@ impl SourceText {
 /// The texts that spans point into.
 #[derive(Clone, Default, Debug)]
 pub struct SourceMap {
-    texts: Vec<SourceText>,
+    texts: Vec<Arc<SourceText>>,
 }
 
 impl SourceMap {
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.texts.len()).expect("fewer than 2^32 files"));
-        self.texts.push(SourceText::new(path, text));
+        self.texts.push(Arc::new(SourceText::new(path, text)));
         id
     }
 
     pub fn get(&self, id: FileId) -> &SourceText {
         &self.texts[id.0 as usize]
+    }
+
+    /// A text for whoever looks at it later.
+    pub fn share(&self, id: FileId) -> Arc<SourceText> {
+        Arc::clone(&self.texts[id.0 as usize])
     }
 
     /// The text under a span.
@@ -127,7 +132,7 @@ impl SourceMap {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceText)> {
-        self.texts.iter().enumerate().map(|(index, text)| (FileId(index as u32), text))
+        self.texts.iter().enumerate().map(|(index, text)| (FileId(index as u32), text.as_ref()))
     }
 
     pub fn len(&self) -> usize {

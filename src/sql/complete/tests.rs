@@ -48,18 +48,20 @@ fn parse(sources: &mut SourceMap, sql: &str) -> ParsedQuery {
     parse_query(sources.get(file), span, &QueryLimits::default()).unwrap_or_else(|found| panic!("{sql}: {found:?}"))
 }
 
-fn analysed(parsed: &ParsedQuery) -> LogicalPlan {
+fn analysed(parsed: &ParsedQuery, sources: &SourceMap) -> LogicalPlan {
+    let tree = parsed.tree(sources.get(parsed.span.file)).expect("the query was parsed");
     let catalog = catalog();
     let planner = SqlToRel::new_with_options(&catalog, parser_options());
-    let plan = planner.sql_statement_to_plan(Statement::Query(parsed.query.clone()));
-    let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", parsed.query));
+    let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(tree.clone())));
+    let plan = plan.unwrap_or_else(|error| panic!("{tree}: {error}"));
     engine().analyzer().execute_and_check(plan, options(), |_, _| {}).expect("the query is valid")
 }
 
 /// Completes a query, and holds the completion to what every completion must hold.
 fn completed(sql: &str) -> Completed {
     let mut sources = SourceMap::default();
-    let plan = analysed(&parse(&mut sources, sql));
+    let parsed = parse(&mut sources, sql);
+    let plan = analysed(&parsed, &sources);
     let completed = complete(plan.clone(), &keys).unwrap_or_else(|error| panic!("{sql}: {error}"));
     assert_eq!(plan.schema().as_arrow(), completed.plan.schema().as_arrow(), "{sql}");
     let names = |plan: &LogicalPlan| plan.schema().columns();
@@ -96,9 +98,9 @@ fn closed(sql: &str) {
 fn found(sql: &str) -> Vec<String> {
     let mut sources = SourceMap::default();
     let parsed = parse(&mut sources, sql);
-    let completed = complete(analysed(&parsed), &keys).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let completed = complete(analysed(&parsed, &sources), &keys).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let source = sources.get(parsed.span.file);
-    let mut found = locate(&completed.choices, &parsed.query, source, parsed.span);
+    let mut found = locate(&completed.choices, parsed.tree(source).expect("the query was parsed"), source, parsed.span);
     crate::diagnostic::sort(&mut found);
     let shown = |span: Option<Span>| span.map_or("", |span| sources.slice(span)).to_owned();
     found.iter().map(|one| format!("{} {}", one.code.as_str(), shown(one.span))).collect()
@@ -302,7 +304,8 @@ fn every_function_of_the_engine_is_known() {
 fn facts_follow_expressions() {
     let mut sources = SourceMap::default();
     let mut determined = |sql: &str, columns: &[usize]| -> Vec<usize> {
-        let plan = analysed(&parse(&mut sources, sql));
+        let parsed = parse(&mut sources, sql);
+        let plan = analysed(&parsed, &sources);
         let columns: Columns = columns.iter().copied().collect();
         Facts::of(&plan, &keys).determined(&columns).into_iter().collect()
     };

@@ -23,6 +23,7 @@ const KEYS: About = About::Rule(Rule::Keys);
 const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
+const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const EQUAL: &[Pair] = &[
@@ -295,4 +296,22 @@ pub const EQUAL: &[Pair] = &[
         "select 2 as z, b as x, a as y from w union all select 1 as z, a as x, b as y from w",
     )
     .with(Verdict::Reordered),
+    equal(
+        NESTED_DISTINCT,
+        "a union of three has no order",
+        "select a from w union select b from w union select a from w2",
+        "select a from w2 union (select a from w union select b from w)",
+    ),
+    equal(
+        NESTED_DISTINCT,
+        "nor doubles to be taken out below",
+        "select distinct a from (select distinct a, b from w)",
+        "select distinct a from w",
+    ),
+    equal(
+        NESTED_DISTINCT,
+        "a leg twice",
+        "select a from w union select b from w union select a from w",
+        "select a from w union select b from w",
+    ),
 ];

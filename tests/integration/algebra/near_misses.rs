@@ -23,6 +23,7 @@ const KEYS: About = About::Rule(Rule::Keys);
 const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
+const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const PAIRS: &[Pair] = &[
@@ -303,5 +304,41 @@ pub const PAIRS: &[Pair] = &[
         "columns of a leg belong together",
         "select a as x, b as y from w union all select b as x, a as y from w",
         "select a as x, a as y from w union all select b as x, b as y from w",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "legs over the same rows that say something else",
+        "select a from w union select b from w",
+        "select a from w union select a from w",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "whichever comes first",
+        "select a from w union select b from w",
+        "select b from w union select b from w",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "doubles below a count",
+        "select a, count(*) as n from (select distinct a, b from w) group by a",
+        "select a, count(*) as n from w group by a",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "doubles below `union all`",
+        "select a from (select distinct a from w) union all select b from w",
+        "select a from w union all select b from w",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "a count is no key",
+        "select distinct n from (select a, count(*) as n from w group by a)",
+        "select distinct n from (select b, count(*) as n from w group by b)",
+    ),
+    different(
+        NESTED_DISTINCT,
+        "a total of all groups",
+        "select distinct a from (select a from w group by rollup (a))",
+        "select distinct a from (select a from w group by a)",
     ),
 ];

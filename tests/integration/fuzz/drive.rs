@@ -10,6 +10,7 @@ use icepie::driver::{self, Session};
 use icepie::freeze::Replace;
 use icepie::incremental::Action;
 use icepie::name::RelationName;
+use icepie::semantic::Slice;
 use icepie::workspace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,9 +74,21 @@ impl Folder {
         self.files = files;
     }
 
-    /// Reads and checks the project.
+    /// Reads and checks the project, with what was kept of it the last time; without that it must be the same.
     pub fn load(&self) -> driver::Project {
-        driver::check(workspace::load(self.folder.path()))
+        let workspace = workspace::load(self.folder.path());
+        let anew = driver::check(workspace.clone());
+        let memo = driver::memo_of(&workspace);
+        let project = driver::check_with(workspace, memo);
+        let told = |project: &driver::Project| human::render(&project.diagnostics, &project.workspace.sources, false);
+        assert_eq!(told(&project), told(&anew), "the memo changes what is told");
+        for (name, slice) in &anew.model.slices {
+            let kept = &project.model.slices[name];
+            let said =
+                |slice: &Slice| (slice.columns.clone(), slice.key.clone(), slice.valid, slice.normalized.clone());
+            assert_eq!(said(kept), said(slice), "the memo changes what `{name}` is");
+        }
+        project
     }
 }
 

@@ -1,0 +1,247 @@
+//! What was worked out before: facts found again by a digest of everything that they follow from.
+//!
+//! The phases up to the plan ask here before they parse, plan or model a query, and tell what they found. A fact says
+//! nothing of where it was found, so one that is missing, lost or too old only costs work: with and without a memo every
+//! answer is the same.
+//!
+//! ```text
+//!   digest of a query's text ──▶ what it reads, its tokens                        (resolve)
+//!   … and of what it reads   ──▶ its columns, key and order                       (semantic)
+//!                            ──▶ what it means                                    (algebra)
+//! ```
+//!
+//! One file, written at its end: a head that names the program, then entries of a key, a length, a checksum and bytes.
+//! Several processes may write at once, each with one call: what is torn or damaged ends the reading, and the next
+//! writer begins anew.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A digest of all that a fact follows from.
+pub type Key = [u8; 32];
+
+/// A file that has grown past this is begun anew.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// Facts of earlier runs and of this one; without a folder it knows nothing and keeps nothing.
+#[derive(Clone, Default)]
+pub struct Memo {
+    shelf: Option<Arc<Shelf>>,
+    /// How many queries were planned in this run.
+    planned: Arc<AtomicU64>,
+}
+
+struct Shelf {
+    path: PathBuf,
+    head: Vec<u8>,
+    bytes: Vec<u8>,
+    places: HashMap<Key, Range<usize>>,
+    /// The file can be gone on with; otherwise it is begun anew.
+    sound: bool,
+    fresh: Mutex<BTreeMap<Key, Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Memo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = self.shelf.as_ref().map_or(0, |shelf| shelf.places.len());
+        write!(f, "Memo({known} facts)")
+    }
+}
+
+/// The key of a kind of fact that follows from the given parts, in their order.
+pub fn key<'a>(kind: &'a str, parts: impl IntoIterator<Item = &'a [u8]>) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for part in std::iter::once(kind.as_bytes()).chain(parts) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+impl Memo {
+    /// Remembers nothing.
+    pub fn none() -> Memo {
+        Memo::default()
+    }
+
+    /// The memo in a folder, empty where there is none or where another program wrote it. `program` names all that the
+    /// facts follow from besides their keys. Fails never: a memo that can't be read knows nothing.
+    pub fn open(folder: &Path, program: &str) -> Memo {
+        let path = folder.join("facts");
+        let head = format!("icepie facts of {program}\n").into_bytes();
+        let small = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
+        let bytes = if small { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
+        let (places, sound) =
+            if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
+        let shelf = Shelf { path, head, bytes, places, sound, fresh: Mutex::default() };
+        Memo { shelf: Some(Arc::new(shelf)), planned: Arc::default() }
+    }
+
+    /// A fact, where it is known.
+    pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
+        let shelf = self.shelf.as_ref()?;
+        if let Some(place) = shelf.places.get(key) {
+            return postcard::from_bytes(&shelf.bytes[place.clone()]).ok();
+        }
+        let fresh = shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.get(key).and_then(|bytes| postcard::from_bytes(bytes).ok())
+    }
+
+    /// Keeps a fact until it is saved.
+    pub fn put<T: Serialize>(&self, key: Key, fact: &T) {
+        let Some(shelf) = &self.shelf else { return };
+        if shelf.places.contains_key(&key) {
+            return;
+        }
+        if let Ok(bytes) = postcard::to_stdvec(fact) {
+            shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes);
+        }
+    }
+
+    /// Whether anything is remembered.
+    pub fn is_on(&self) -> bool {
+        self.shelf.is_some()
+    }
+
+    /// Counts the planning of one query.
+    pub fn count_planned(&self) {
+        self.planned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many queries were planned since the memo was opened.
+    pub fn planned(&self) -> u64 {
+        self.planned.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is new. What can't be written is found out again next time.
+    pub fn save(&self) {
+        let Some(shelf) = &self.shelf else { return };
+        let fresh = std::mem::take(&mut *shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+        if !fresh.is_empty() {
+            let _ = shelf.write(&fresh);
+        }
+    }
+}
+
+impl Shelf {
+    fn write(&self, fresh: &BTreeMap<Key, Vec<u8>>) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        for (key, bytes) in fresh {
+            text.extend_from_slice(key);
+            text.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            text.extend_from_slice(&checksum(key, bytes));
+            text.extend_from_slice(bytes);
+        }
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        // Another process may have begun the file meanwhile: its end is where ours goes on, if it is of the same program.
+        let goes_on = self.sound || begins_with(&self.path, &self.head);
+        if goes_on {
+            return std::fs::OpenOptions::new().append(true).open(&self.path)?.write_all(&text);
+        }
+        std::fs::create_dir_all(folder)?;
+        // Nobody wants it in a repository.
+        std::fs::write(folder.join(".gitignore"), "*\n")?;
+        let staged = folder.join(format!("facts.{}", std::process::id()));
+        std::fs::write(&staged, [&self.head[..], &text].concat())?;
+        std::fs::rename(&staged, &self.path)
+    }
+}
+
+/// Whether a file that was empty or missing when it was read is there now, written by the same program and no more damaged.
+fn begins_with(path: &Path, head: &[u8]) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    bytes.len() as u64 <= MAX_BYTES && bytes.starts_with(head) && entries(&bytes, head.len()).1
+}
+
+/// The places of all entries, and whether they reach to the end.
+fn entries(bytes: &[u8], start: usize) -> (HashMap<Key, Range<usize>>, bool) {
+    let mut places = HashMap::new();
+    let mut at = start;
+    while at < bytes.len() {
+        let Some(entry) = entry(bytes, at) else { return (places, false) };
+        at = entry.1.end;
+        places.insert(entry.0, entry.1);
+    }
+    (places, true)
+}
+
+fn entry(bytes: &[u8], at: usize) -> Option<(Key, Range<usize>)> {
+    let head = bytes.get(at..at + 48)?;
+    let key: Key = head[..32].try_into().ok()?;
+    let length = usize::try_from(u64::from_le_bytes(head[32..40].try_into().ok()?)).ok()?;
+    let start = at + 48;
+    let place = start..start.checked_add(length)?;
+    (checksum(&key, bytes.get(place.clone())?) == head[40..48]).then_some((key, place))
+}
+
+fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key);
+    hasher.update(bytes);
+    let mut short = [0; 8];
+    short.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(number: u8) -> Key {
+        key("number", [&[number][..]])
+    }
+
+    #[test]
+    fn facts_are_found_again_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let memo = Memo::open(folder.path(), "one");
+        memo.put(at(1), &"first".to_owned());
+        assert_eq!(memo.get::<String>(&at(1)).as_deref(), Some("first"), "before it is saved");
+        memo.save();
+        let again = Memo::open(folder.path(), "one");
+        assert_eq!(again.get::<String>(&at(1)).as_deref(), Some("first"));
+        assert_eq!(again.get::<String>(&at(2)), None);
+        again.put(at(2), &"second".to_owned());
+        memo.put(at(3), &"third".to_owned());
+        again.save();
+        memo.save();
+        let both = Memo::open(folder.path(), "one");
+        for (number, text) in [(1, "first"), (2, "second"), (3, "third")] {
+            assert_eq!(both.get::<String>(&at(number)).as_deref(), Some(text), "two wrote at once");
+        }
+        assert_eq!(Memo::open(folder.path(), "another").get::<String>(&at(1)), None, "facts of another program");
+    }
+
+    #[test]
+    fn damage_costs_what_comes_after_it_and_is_mended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let memo = Memo::open(folder.path(), "one");
+        for number in 0..20 {
+            memo.put(at(number), &format!("fact {number}"));
+        }
+        memo.save();
+        let path = folder.path().join("facts");
+        let sound = std::fs::read(&path).expect("the file is there");
+        for byte in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[byte] ^= 0x41;
+            std::fs::write(&path, &damaged).expect("the file can be written");
+            let memo = Memo::open(folder.path(), "one");
+            for number in 0..20 {
+                let found = memo.get::<String>(&at(number));
+                assert!(found.is_none_or(|found| found == format!("fact {number}")), "byte {byte}");
+            }
+        }
+        std::fs::write(&path, &sound[..sound.len() - 3]).expect("the file can be written");
+        let torn = Memo::open(folder.path(), "one");
+        torn.put(at(99), &"new".to_owned());
+        torn.save();
+        assert_eq!(Memo::open(folder.path(), "one").get::<String>(&at(99)).as_deref(), Some("new"));
+    }
+}
