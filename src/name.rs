@@ -1,9 +1,10 @@
 //! The full name of a source or slice.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `domain.name`, both folded; orders by domain, then name.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct RelationName {
     pub domain: String,
     pub name: String,

@@ -232,6 +232,12 @@ impl Encoder {
         self.bytes(Field::AggregateNulls, &[nulls])
     }
 
+    /// A digest that stands for everything.
+    fn digest(&mut self, digest: &Digest) -> &mut Encoder {
+        self.0.update(digest);
+        self
+    }
+
     fn bound(&mut self, field: Field, arena: &Arena, bound: &Bound) -> &mut Encoder {
         match bound {
             Bound::Preceding(distance) => self.bytes(field, b"p").term(field, arena, *distance),
@@ -312,6 +318,7 @@ pub fn row(arena: &Arena, row: &Row) -> Digest {
         Row::Function { name, arguments } => {
             Encoder::new(13).text(F::FunctionName, name).terms(F::FunctionArguments, arena, arguments).finish()
         }
+        Row::Cut { of, reads: _ } => Encoder::new(15).digest(of).finish(),
         Row::Opaque { text, inputs } => {
             let mut encoder = Encoder::new(14);
             encoder.text(F::OpaqueText, text).number(F::OpaqueInputs, inputs.len());
@@ -340,6 +347,7 @@ pub fn term(arena: &Arena, term: &Term) -> Digest {
         Term::Element { of, nth } => {
             Encoder::new(38).term(F::LeafTerm, arena, *of).number(F::ElementNumber, *nth).finish()
         }
+        Term::Cut { of, reads: _ } => Encoder::new(55).digest(of).finish(),
         Term::Slot { index, data_type } => {
             Encoder::new(39).number(F::SlotNumber, *index).data_type(F::ColumnType, data_type).finish()
         }

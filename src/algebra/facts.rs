@@ -122,6 +122,7 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
         | Row::Recursive { .. }
         | Row::Work { .. }
         | Row::Function { .. }
+        | Row::Cut { .. }
         | Row::Opaque { .. } => Vec::new(),
     }
 }

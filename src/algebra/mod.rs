@@ -32,6 +32,7 @@ mod encode;
 mod expression;
 mod facts;
 mod literal;
+mod meanings;
 mod node;
 pub mod plant;
 mod print;
@@ -43,6 +44,7 @@ mod space;
 mod tests;
 
 pub use encode::Field;
+pub use meanings::{AllMeanings, Meanings, meanings};
 pub use node::{Arena, Digest, Row, RowId, Term, TermId};
 pub use rules::Rule;
 
@@ -51,6 +53,7 @@ use crate::resolve::Read;
 use crate::semantic::{Check, SemanticModel, Slice};
 use convert::{Converter, Input};
 use facts::Facts;
+use serde::{Deserialize, Serialize};
 use space::Finished;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -58,7 +61,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub type Reads = BTreeMap<RelationName, BTreeSet<String>>;
 
 /// What a query means, as fingerprints in hex.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Meaning {
     /// Of the row space.
     pub row: String,
@@ -72,7 +75,7 @@ pub struct Meaning {
     pub opaque: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ColumnMeaning {
     pub fingerprint: String,
     /// What decides the value, besides what decides the rows.
@@ -83,80 +86,16 @@ impl Meaning {
     /// Everything that rows and columns read.
     pub fn reads(&self) -> Reads {
         let mut all = self.row_reads.clone();
-        for column in &self.columns {
-            for (relation, columns) in &column.reads {
-                all.entry(relation.clone()).or_default().extend(columns.iter().cloned());
-            }
-        }
+        self.columns.iter().for_each(|column| add_reads(&column.reads, &mut all));
         all
     }
 }
 
-/// The meanings of all slices of a project.
-#[derive(Clone, Default, Debug)]
-pub struct Meanings {
-    /// Over what each slice reads.
-    pub inputs: BTreeMap<RelationName, Meaning>,
-    /// Written out down to sources; missing where a slice in error is in the way.
-    pub sources: BTreeMap<RelationName, Meaning>,
-    /// What each check of a slice looks for, in their order.
-    pub checks: BTreeMap<RelationName, Vec<CheckMeaning>>,
-}
-
 /// What a check's violations are: rows of its own slice and of what its predicate reads.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CheckMeaning {
     pub fingerprint: String,
     pub reads: Reads,
-}
-
-/// More nodes than this and a slice's terms aren't taken apart by its readers.
-const MAX_NODES: usize = 4_096;
-
-/// Models every slice of a project that has a plan. Linear in the sizes of the plans, with slices written out up to a
-/// bounded size.
-pub fn meanings(model: &SemanticModel) -> Meanings {
-    let facts = facts_of(model);
-    let mut arena = Arena::default();
-    let mut written_out: BTreeMap<RelationName, Input> = BTreeMap::new();
-    let mut meanings = Meanings::default();
-    for name in model.graph.order() {
-        let Some(slice) = model.slices.get(name) else { continue };
-        meanings
-            .checks
-            .insert(name.clone(), slice.checks.iter().map(|check| check_meaning(model, &facts, check)).collect());
-        let Some(plan) = slice.plan.get() else { continue };
-        let mut own = Arena::default();
-        let inputs = |arena: &mut Arena, name: &RelationName| scan(arena, model, name);
-        let finished = Converter::new(&mut own, &facts, &inputs).query(plan);
-        let (finished, opaque) = match finished {
-            Ok(finished) => (finished, None),
-            Err(cause) => (whole(&mut own, model, slice, &inputs), Some(cause.0)),
-        };
-        meanings.inputs.insert(name.clone(), meaning(&mut own, &facts, slice, &finished, opaque));
-        let sources = |arena: &mut Arena, name: &RelationName| {
-            written_out.get(name).cloned().or_else(|| scan(arena, model, name))
-        };
-        let finished = Converter::new(&mut arena, &facts, &sources).query(plan);
-        let (finished, opaque) = match finished {
-            Ok(finished) => (finished, None),
-            Err(cause) => (whole(&mut arena, model, slice, &sources), Some(cause.0)),
-        };
-        let meaning = meaning(&mut arena, &facts, slice, &finished, opaque);
-        if meaning.reads().keys().all(|relation| model.sources.contains_key(relation)) {
-            meanings.sources.insert(name.clone(), meaning);
-        }
-        let columns = slice.columns.iter().map(|column| column.name.clone()).zip(finished.columns.iter().copied());
-        let mut input = Input { row: finished.row, columns: columns.collect() };
-        if nodes(&arena, &finished) > MAX_NODES {
-            input.row = arena.add_row(Row::Select { leaves: vec![finished.row], conditions: Vec::new() });
-            for (_, term) in &mut input.columns {
-                *term = arena.add_term(Term::Leaf { leaf: 0, of: *term });
-            }
-        }
-        written_out.insert(name.clone(), input);
-    }
-    meanings
 }
 
 /// What a slice means over what it reads, after a pinned set of the engine's own rewrites: a filter moved below a join or a
@@ -288,21 +227,14 @@ fn meaning(arena: &mut Arena, facts: &Facts, slice: &Slice, finished: &Finished,
     Meaning { row: hex(&arena.row_digest(finished.row)), columns: columns.collect(), row_reads, unique, opaque }
 }
 
-fn hex(digest: &Digest) -> String {
-    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+fn add_reads(more: &Reads, reads: &mut Reads) {
+    for (relation, columns) in more {
+        reads.entry(relation.clone()).or_default().extend(columns.iter().cloned());
+    }
 }
 
-/// How many nodes a relation is made of, up to a little more than [`MAX_NODES`].
-fn nodes(arena: &Arena, finished: &Finished) -> usize {
-    let mut seen = Seen::default();
-    let mut none = Reads::new();
-    for term in &finished.columns {
-        term_reads_of(arena, *term, &mut none, &mut seen);
-        if seen.terms.len() > MAX_NODES {
-            break;
-        }
-    }
-    seen.terms.len()
+fn hex(digest: &Digest) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
 }
 
 #[derive(Default)]
@@ -355,6 +287,7 @@ fn row_reads_of(arena: &Arena, id: RowId, reads: &mut Reads, seen: &mut Seen) {
             terms.extend(first.iter().chain(next));
         }
         Row::Function { name: _, arguments } => terms.extend(arguments),
+        Row::Cut { of: _, reads: more } => add_reads(more, reads),
         Row::Opaque { text: _, inputs } => {
             for (row, columns) in inputs {
                 rows.push(*row);
@@ -387,6 +320,7 @@ fn term_reads_of(arena: &Arena, id: TermId, reads: &mut Reads, seen: &mut Seen) 
         }
         Term::Leaf { leaf: _, of } | Term::Key(of) | Term::Element { of, nth: _ } => terms.push(*of),
         Term::GroupingId | Term::Slot { .. } | Term::Parameter { .. } | Term::Literal { .. } => {}
+        Term::Cut { of: _, reads: more } => add_reads(more, reads),
         Term::Aggregate(call) => aggregate(call, &mut terms),
         Term::Branch(legs) => terms.extend(legs),
         Term::Window(window) => {

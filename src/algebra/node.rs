@@ -1,6 +1,6 @@
 //! The nodes: row spaces and terms, hash-consed in an arena that knows each one's digest.
 
-use super::encode;
+use super::{Reads, encode};
 use crate::name::RelationName;
 use crate::sql::DataType;
 use std::collections::HashMap;
@@ -48,6 +48,8 @@ pub enum Row {
     Work { level: usize },
     /// The rows of a table function.
     Function { name: String, arguments: Vec<TermId> },
+    /// The rows of a slice whose parts would be too many to look at: what they are by its digest, and what decides them.
+    Cut { of: Digest, reads: Box<Reads> },
     /// A query that isn't modelled: its text, and all columns of all that it reads.
     Opaque { text: String, inputs: Vec<(RowId, Vec<TermId>)> },
 }
@@ -80,6 +82,11 @@ pub enum Term {
     Element {
         of: TermId,
         nth: usize,
+    },
+    /// A column of a [`Row::Cut`].
+    Cut {
+        of: Digest,
+        reads: Box<Reads>,
     },
     /// Column `index` of a recursive query, of its work table, or of a table function.
     Slot {
@@ -214,6 +221,7 @@ impl Term {
             | Term::Branch(_)
             | Term::Element { .. }
             | Term::Slot { .. }
+            | Term::Cut { .. }
             | Term::Window(_)
             | Term::Over { .. } => true,
             Term::Parameter { .. }

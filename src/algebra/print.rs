@@ -97,6 +97,13 @@ impl Printer<'_> {
                 line(format!("{name}({})", self.terms(arguments, ", ")));
                 Vec::new()
             }
+            Row::Cut { of: _, reads } => {
+                line(format!(
+                    "a large query over {}",
+                    reads.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                ));
+                Vec::new()
+            }
             Row::Opaque { text: _, inputs } => {
                 line("opaque".to_owned());
                 inputs.iter().map(|(row, _)| *row).collect()
@@ -149,6 +156,7 @@ impl Printer<'_> {
             Term::Aggregate(call) => self.aggregate(call),
             Term::Branch(legs) => format!("either({})", self.terms(legs, " | ")),
             Term::Element { of, nth } => format!("element {nth} of {}", self.term(*of)),
+            Term::Cut { of, reads: _ } => format!("column {}", &super::hex(of)[..8]),
             Term::Slot { index, data_type: _ } => format!("column {}", index + 1),
             Term::Window(window) => format!(
                 "{} over (partition by {} {} {} to {})",

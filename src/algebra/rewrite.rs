@@ -37,6 +37,7 @@ fn rebuild(
         | Term::Branch(_)
         | Term::Element { .. }
         | Term::Slot { .. }
+        | Term::Cut { .. }
         | Term::Window(_)
         | Term::Over { .. } => replace(arena, term),
         // A lookup's own row space may hold parameters of the body that it stands in.
@@ -179,7 +180,7 @@ impl Parameters<'_> {
             return *known;
         }
         let row = match arena.row(id).clone() {
-            row @ (Row::Unit | Row::Empty | Row::Scan(_) | Row::Work { .. }) => row,
+            row @ (Row::Unit | Row::Empty | Row::Scan(_) | Row::Work { .. } | Row::Cut { .. }) => row,
             Row::Select { leaves, conditions } => {
                 let leaves = leaves.into_iter().map(|leaf| self.row(arena, leaf)).collect();
                 let mut conditions = self.terms(arena, conditions);
@@ -239,7 +240,7 @@ impl Parameters<'_> {
         }
         let result = match arena.term(id).clone() {
             Term::Parameter { index } => (self.replace)(arena, index),
-            Term::Input { .. } | Term::GroupingId | Term::Slot { .. } | Term::Literal { .. } => id,
+            Term::Input { .. } | Term::GroupingId | Term::Slot { .. } | Term::Cut { .. } | Term::Literal { .. } => id,
             Term::Leaf { leaf, of } => {
                 let of = self.term(arena, of);
                 arena.add_term(Term::Leaf { leaf, of })

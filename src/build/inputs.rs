@@ -6,6 +6,7 @@ use crate::incremental::InputContent;
 use crate::manifest::{Digests, InputRecord};
 use crate::name::RelationName;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One pinned input.
 #[derive(Clone, Debug)]
@@ -24,14 +25,26 @@ pub struct Input {
 /// The pinned inputs of a build, or why one has nothing to read.
 #[derive(Clone, Default, Debug)]
 pub struct Inputs {
-    pub known: BTreeMap<RelationName, Input>,
+    pub sources: Arc<BTreeMap<RelationName, Input>>,
+    pub slices: BTreeMap<RelationName, Input>,
     pub missing: BTreeMap<RelationName, String>,
 }
 
 impl Inputs {
+    /// What one slice needs: the sources, by whose content it may be found, and of the slices those given.
+    pub fn only(&self, names: &[RelationName]) -> Inputs {
+        let slices = names.iter().filter_map(|name| Some((name.clone(), self.slices.get(name)?.clone())));
+        let missing = names.iter().filter_map(|name| Some((name.clone(), self.missing.get(name)?.clone())));
+        Inputs { sources: Arc::clone(&self.sources), slices: slices.collect(), missing: missing.collect() }
+    }
+
+    pub fn get(&self, name: &RelationName) -> Option<&Input> {
+        self.slices.get(name).or_else(|| self.sources.get(name))
+    }
+
     /// The given relations as tables; an error names those that have nothing to read.
     pub fn tables(&self, names: &[RelationName]) -> Result<Tables, BuildError> {
-        let lack = |name: &&RelationName| !self.known.contains_key(*name);
+        let lack = |name: &&RelationName| self.get(name).is_none();
         let missing: Vec<(RelationName, String)> = names
             .iter()
             .filter(lack)
@@ -40,40 +53,40 @@ impl Inputs {
         if !missing.is_empty() {
             return Err(BuildError::InputMissing { inputs: missing });
         }
-        let table = |name: &RelationName| Some((name.clone(), files_table(self.known.get(name)?.files.clone())));
+        let table = |name: &RelationName| Some((name.clone(), files_table(self.get(name)?.files.clone())));
         Ok(names.iter().filter_map(table).collect())
     }
 
     /// What a relation's rows hold.
     pub fn digests(&self, name: &RelationName) -> Option<Digests> {
-        self.known.get(name).map(|input| input.content.digests.clone())
+        self.get(name).map(|input| input.content.digests.clone())
     }
 
     /// The same, of a source with a key as if it had none.
     pub fn ordered_digests(&self, name: &RelationName) -> Option<Digests> {
-        self.known.get(name).map(|input| input.content.in_order().clone())
+        self.get(name).map(|input| input.content.in_order().clone())
     }
 
     /// Whether any of these is a source with a key.
     pub fn keyed(&self, names: &[RelationName]) -> bool {
-        names.iter().any(|name| self.known.get(name).is_some_and(|input| input.content.ordered.is_some()))
+        names.iter().any(|name| self.get(name).is_some_and(|input| input.content.ordered.is_some()))
     }
 
     pub fn records(&self, names: &[RelationName]) -> Vec<InputRecord> {
-        names.iter().filter_map(|name| Some(self.known.get(name)?.record.clone())).collect()
+        names.iter().filter_map(|name| Some(self.get(name)?.record.clone())).collect()
     }
 
     pub fn stale_records(&self, names: &[RelationName]) -> Vec<InputRecord> {
-        let stale = names.iter().filter_map(|name| self.known.get(name)).filter(|input| input.stale);
+        let stale = names.iter().filter_map(|name| self.get(name)).filter(|input| input.stale);
         stale.map(|input| input.record.clone()).collect()
     }
 
     /// Whether any of these isn't what the sources as they are would give.
     pub fn behind(&self, names: &[RelationName]) -> bool {
-        names.iter().any(|name| self.known.get(name).is_none_or(|input| input.behind))
+        names.iter().any(|name| self.get(name).is_none_or(|input| input.behind))
     }
 
     pub fn rows(&self, names: &[RelationName]) -> u64 {
-        names.iter().filter_map(|name| self.known.get(name)).map(|input| input.files.rows).sum()
+        names.iter().filter_map(|name| self.get(name)).map(|input| input.files.rows).sum()
     }
 }

@@ -14,7 +14,7 @@ use crate::semantic::{SemanticModel, Slice};
 use crate::store::{Numbered, Store};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -99,62 +99,91 @@ pub struct Build {
     pub progress: Arc<dyn Progress>,
     pub cancelled: CancellationToken,
     /// The frozen sources as inputs.
-    pub sources: BTreeMap<RelationName, Input>,
+    pub sources: Arc<BTreeMap<RelationName, Input>>,
     /// Heads with their digests, to commit behind.
     pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
 }
 
+/// Slices of a plan by how far they are: one is due once everything before it has a report. Each is looked at once and each
+/// dependency once.
+struct Queue {
+    /// For each slice how many others it still waits for.
+    waits_for: Vec<usize>,
+    /// For each slice those that wait for it.
+    before: Vec<Vec<usize>>,
+    due: BTreeSet<usize>,
+}
+
+impl Queue {
+    fn new(order: &[&SlicePlan]) -> Queue {
+        let places: HashMap<&RelationName, usize> =
+            order.iter().enumerate().map(|(index, slice)| (slice.name(), index)).collect();
+        let mut queue =
+            Queue { waits_for: vec![0; order.len()], before: vec![Vec::new(); order.len()], due: BTreeSet::new() };
+        for (index, slice) in order.iter().enumerate() {
+            // What isn't in the plan is there already.
+            let after: BTreeSet<usize> = slice.after.iter().filter_map(|name| places.get(name).copied()).collect();
+            queue.waits_for[index] = after.len();
+            after.into_iter().for_each(|other| queue.before[other].push(index));
+        }
+        queue.due = (0..order.len()).filter(|index| queue.waits_for[*index] == 0).collect();
+        queue
+    }
+
+    /// A slice has its report.
+    fn done(&mut self, index: usize) {
+        for reader in std::mem::take(&mut self.before[index]) {
+            self.waits_for[reader] -= 1;
+            if self.waits_for[reader] == 0 {
+                self.due.insert(reader);
+            }
+        }
+    }
+}
+
 /// Executes a plan. Errors of slices are in their reports; the others go on.
 ///
-/// Every slice is a task of its own, so that independent ones use different cores.
+/// Every slice that has something to do is a task of its own, so that independent ones use different cores.
 pub async fn execute(build: Build) -> Report {
     let build = Arc::new(build);
     let order: Vec<&SlicePlan> = build.plan.slices.iter().collect();
     let planned: BTreeSet<&RelationName> = order.iter().map(|slice| slice.name()).collect();
-    let mut inputs = Inputs { known: build.sources.clone(), missing: BTreeMap::new() };
+    let mut inputs = Inputs { sources: Arc::clone(&build.sources), ..Inputs::default() };
     // Slices outside the plan are read as they are.
     for (name, head) in &build.heads {
         if !planned.contains(name) {
             add_head(&build, name, &head.record, Standing::Behind, &mut inputs);
         }
     }
-    let mut waiting: Vec<&SlicePlan> = order.clone();
+    let mut queue = Queue::new(&order);
     let mut reports: BTreeMap<RelationName, SliceReport> = BTreeMap::new();
+    // Due, with something to do.
+    let mut ready: BTreeSet<usize> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
     loop {
-        let mut index = 0;
-        while index < waiting.len() {
-            let slice = waiting[index];
-            let ready = slice.after.iter().all(|before| reports.contains_key(before) || !planned.contains(before));
-            let untouched = slice.action() == Action::Reuse
-                && ready
-                && slice.after.iter().all(|before| {
-                    reports.get(before).is_none_or(|report: &SliceReport| report.outcome == Outcome::Reused)
-                });
-            // A head that was built on the last good version of an input may be due for a record without that mark.
-            let head = build.heads.get(slice.name()).filter(|head| head.record.stale_inputs.is_empty());
-            if untouched && let Some(head) = head {
-                // The plan found it fresh and nothing before it changed: there is nothing to start.
-                add_head(&build, slice.name(), &head.record, Standing::of(&build.model, slice, &inputs), &mut inputs);
-                let report = reused(slice, head);
-                build.progress.finished(&report);
-                reports.insert(slice.name().clone(), report);
-                waiting.remove(index);
-                index = 0;
+        while let Some(index) = queue.due.pop_first() {
+            let slice = order[index];
+            let Some(head) = untouched(&build, slice, &reports) else {
+                ready.insert(index);
                 continue;
-            }
-            if !ready || running.len() >= build.jobs.max(1) {
-                index += 1;
-                continue;
-            }
-            waiting.remove(index);
-            let pinned = inputs.clone();
-            let (build, slice) = (Arc::clone(&build), slice.clone());
-            running.push(tokio::spawn(async move { one(&build, &slice, pinned).await }));
+            };
+            add_head(&build, slice.name(), &head.record, Standing::of(&build.model, slice, &inputs), &mut inputs);
+            let report = reused(slice, head);
+            build.progress.finished(&report);
+            reports.insert(slice.name().clone(), report);
+            queue.done(index);
+        }
+        while running.len() < build.jobs.max(1)
+            && let Some(index) = ready.pop_first()
+        {
+            let slice = order[index].clone();
+            let pinned = inputs.only(&read_by(&build.model, &slice));
+            let build = Arc::clone(&build);
+            running.push(tokio::spawn(async move { (index, one(&build, &slice, pinned).await) }));
         }
         let Some(finished) = running.next().await else { break };
         // A task ends in a panic only through a bug; it must not be lost.
-        let (report, done) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let (index, (report, done)) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         let name = report.plan.name().clone();
         match done {
             Some(done) => add_done(&build, &name, &done, &mut inputs),
@@ -175,9 +204,32 @@ pub async fn execute(build: Build) -> Report {
         }
         build.progress.finished(&report);
         reports.insert(name, report);
+        queue.done(index);
     }
     let slices = order.iter().filter_map(|slice| reports.remove(slice.name())).collect();
     Report { slices }
+}
+
+/// The head of a slice that the plan found fresh and before which nothing changed: there is nothing to start.
+fn untouched<'a>(
+    build: &'a Build,
+    slice: &SlicePlan,
+    reports: &BTreeMap<RelationName, SliceReport>,
+) -> Option<&'a Numbered<CommitRecord>> {
+    let same = |before: &RelationName| reports.get(before).is_none_or(|report| report.outcome == Outcome::Reused);
+    if slice.action() != Action::Reuse || !slice.after.iter().all(same) {
+        return None;
+    }
+    // A head that was built on the last good version of an input may be due for a record without that mark.
+    build.heads.get(slice.name()).filter(|head| head.record.stale_inputs.is_empty())
+}
+
+/// What a slice and its checks read.
+fn read_by(model: &SemanticModel, plan: &SlicePlan) -> Vec<RelationName> {
+    let Some(slice) = model.slices.get(plan.name()) else { return Vec::new() };
+    let mut names = model.stored_inputs(&slice.reads);
+    names.extend(slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads)));
+    names
 }
 
 fn reused(plan: &SlicePlan, head: &Numbered<CommitRecord>) -> SliceReport {
@@ -295,7 +347,7 @@ fn invalid(model: &SemanticModel, slice: &Slice) -> Diagnostic {
 /// Raw Parquet files are read in place, so they are looked at once more: a frozen file never changes unnoticed.
 async fn raw_files_unchanged(build: &Build, slice: &Slice, inputs: &Inputs) -> Result<(), BuildError> {
     for name in build.model.stored_inputs(&slice.reads) {
-        let Some(input) = inputs.known.get(&name) else { continue };
+        let Some(input) = inputs.get(&name) else { continue };
         for file in &input.raw {
             let meta = build.runtime.head(&input.files.store_url, &file.path).await;
             let tag = match meta {
@@ -393,5 +445,5 @@ fn insert(name: &RelationName, commit: &CommitRecord, record: &BuildRecord, stan
         behind: standing != Standing::Current,
         raw: Vec::new(),
     };
-    inputs.known.insert(name.clone(), input);
+    inputs.slices.insert(name.clone(), input);
 }

@@ -102,7 +102,7 @@ impl SliceBuild<'_> {
 
     /// Columns that are known to identify a row.
     fn unique(&self) -> &[usize] {
-        let meaning = self.meanings.inputs.get(&self.slice.name);
+        let meaning = self.meanings.inputs(&self.slice.name);
         let keys = meaning.into_iter().flat_map(|meaning| &meaning.unique);
         keys.min_by_key(|key| key.len()).map_or(&[], Vec::as_slice)
     }
@@ -111,9 +111,9 @@ impl SliceBuild<'_> {
     /// the plan didn't find, rewritten and in order too.
     fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
         let content = |name: &RelationName| inputs.digests(name);
-        let sources = self.meanings.sources.get(&self.slice.name).filter(|_| !inputs.behind(names));
+        let sources = (!inputs.behind(names)).then(|| self.meanings.sources(&self.slice.name)).flatten();
         let rewritten = self.planned.is_none().then(|| algebra::rewritten(self.model, self.slice)).flatten();
-        let over_inputs = self.meanings.inputs.get(&self.slice.name);
+        let over_inputs = self.meanings.inputs(&self.slice.name);
         let meanings = [(true, sources), (false, over_inputs), (false, rewritten.as_ref())];
         let of = |(over_sources, meaning): (bool, Option<&Meaning>)| {
             Some((over_sources, preimage(self.slice, meaning?, &content)?))

@@ -1,7 +1,7 @@
 //! Plans and builds.
 
 use super::{Project, Session};
-use crate::algebra::{self, Meanings};
+use crate::algebra::Meanings;
 use crate::build::{self, Build, Input, Progress, Report};
 use crate::exec::source_files;
 use crate::incremental::{self, FoundBuild, InputContent, StoreState, Wanted};
@@ -81,10 +81,13 @@ pub async fn plan(
         }
     }
     // Each round answers what the one before asked for; there are at most as many as slices are deep.
-    let meanings = Arc::new(algebra::meanings(model));
+    let meanings = Arc::new(Meanings::new(Arc::clone(model), project.memo.clone()));
     loop {
         match incremental::changes(model, &meanings, &state, demanded.as_ref()) {
-            Ok(changes) => return Ok(Planned { plan: plan::plan(model, &changes), meanings, state, heads }),
+            Ok(changes) => {
+                project.memo.save();
+                return Ok(Planned { plan: plan::plan(model, &changes), meanings, state, heads });
+            }
             Err(wanted) => answer(session, wanted, &mut state).await?,
         }
     }
@@ -131,10 +134,11 @@ pub async fn build(
         jobs,
         progress,
         cancelled,
-        sources,
+        sources: Arc::new(sources),
         heads: planned.heads,
     };
     let report = build::execute(build).await;
+    project.memo.save();
     Ok(BuildOutcome { plan: planned.plan, report })
 }
 

@@ -132,7 +132,7 @@ pub fn verified_digest(
     parts.extend(slice.key.iter().cloned());
     parts.push("not null".to_owned());
     parts.extend(slice.columns.iter().filter(|column| !column.nullable).map(|column| column.name.clone()));
-    for check in meanings.checks.get(&slice.name).into_iter().flatten() {
+    for check in meanings.checks(&slice.name) {
         parts.extend(["check".to_owned(), check.fingerprint.clone()]);
         for (relation, columns) in check.reads.iter().filter(|(relation, _)| *relation != &slice.name) {
             let digests = content(relation)?.only(columns);

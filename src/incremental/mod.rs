@@ -34,8 +34,7 @@ pub use reason::{Reason, ReasonKind, affected, few, listed};
 
 use crate::algebra::{self, Meaning, Meanings};
 use crate::manifest::{
-    BuildRecord, BuildReference, CommitKind, CommitRecord, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord,
-    SourceVersion,
+    BuildRecord, BuildReference, CommitKind, CommitRecord, Digests, KeyRecord, Keys, LabelRecord, SourceVersion,
 };
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
@@ -235,14 +234,18 @@ impl Look<'_> {
         if behind {
             self.behind.insert(name.clone());
         }
-        let preimages = self.preimages(slice, !behind);
         let pending: Vec<RelationName> =
             inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
-        let keys: Vec<(bool, Keys)> = preimages.iter().map(|(over, preimage)| (*over, preimage.keys())).collect();
-        let served = match self.served(slice, &keys) {
-            None if pending.is_empty() && head.is_some() => self.served_otherwise(slice, &inputs),
-            served => served,
-        };
+        let over_inputs = self.keys(slice, self.meanings.inputs(name), false);
+        // Most slices are as they were published; nothing else need be known of them.
+        let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
+            let sources = if behind { None } else { self.meanings.known_sources(name) };
+            let keys = [self.keys(slice, sources, true), over_inputs].into_iter().flatten().collect::<Vec<_>>();
+            match self.served(slice, &keys) {
+                None if pending.is_empty() && head.is_some() => self.served_otherwise(slice, &inputs),
+                served => served,
+            }
+        });
         if let Some(served) = served {
             let content = InputContent::of_build(&served.record, &served.labels);
             let action = self.republish(slice, head, &served);
@@ -275,7 +278,7 @@ impl Look<'_> {
         let keyed = inputs
             .iter()
             .any(|input| matches!(self.known.get(input), Some(Known::Content(content)) if content.ordered.is_some()));
-        let meaning = self.meanings.inputs.get(&slice.name).filter(|_| keyed);
+        let meaning = self.meanings.inputs(&slice.name).filter(|_| keyed);
         let in_order = meaning.and_then(|meaning| key::preimage(slice, meaning, &ordered));
         let content = |name: &RelationName| self.digests(name);
         let rewritten = algebra::rewritten(self.model, slice);
@@ -285,28 +288,28 @@ impl Look<'_> {
         self.served(slice, &keys)
     }
 
-    /// What the slice's keys are made of, as far as content is known: over sources, then over inputs.
-    fn preimages(&self, slice: &Slice, over_sources: bool) -> Vec<(bool, KeyPreimage)> {
-        let content = |name: &RelationName| self.digests(name);
-        let sources = self.meanings.sources.get(&slice.name).filter(|_| over_sources);
-        let meanings = [(true, sources), (false, self.meanings.inputs.get(&slice.name))];
-        let preimage = |(over_sources, meaning): (bool, Option<&Meaning>)| {
-            Some((over_sources, key::preimage(slice, meaning?, &content)?))
-        };
-        meanings.into_iter().filter_map(preimage).collect()
+    /// The keys of a slice with a meaning, where the content of what that reads is known.
+    fn keys(&self, slice: &Slice, meaning: Option<&Meaning>, over_sources: bool) -> Option<(bool, Keys)> {
+        let preimage = key::preimage(slice, meaning?, &|name| self.digests(name))?;
+        Some((over_sources, preimage.keys()))
+    }
+
+    /// The published build, if it has one of the keys.
+    fn published(&self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
+        let reference = self.state.heads.get(&slice.name)?.build.clone()?;
+        let record = self.state.head_builds.get(&slice.name)?;
+        keys.iter().find_map(|(over_sources, keys)| {
+            let labels = fit_any(slice, std::slice::from_ref(keys), &record.keys, &record.sort_by)?;
+            Some(Served { over_sources: *over_sources, reference: reference.clone(), record: record.clone(), labels })
+        })
     }
 
     /// A build with the right keys: the published one, else any that the store has.
     fn served(&mut self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
-        let head = self.state.heads.get(&slice.name);
-        let reference = head.and_then(|head| head.build.clone());
-        if let (Some(reference), Some(record)) = (reference, self.state.head_builds.get(&slice.name)) {
-            for (over_sources, keys) in keys {
-                if let Some(labels) = fit_any(slice, std::slice::from_ref(keys), &record.keys, &record.sort_by) {
-                    return Some(Served { over_sources: *over_sources, reference, record: record.clone(), labels });
-                }
-            }
+        if let Some(served) = self.published(slice, keys) {
+            return Some(served);
         }
+        let head = self.state.heads.get(&slice.name);
         let published = head.and_then(|head| head.build.as_ref()).map(|build| build.id.as_str());
         let mut best: Option<Served> = None;
         for (over_sources, keys) in keys {
@@ -346,7 +349,7 @@ impl Look<'_> {
     /// Whether the query as it stands isn't what the head was published for, though it gives the same: names of slices that
     /// it reads changed, say. The next change is told from what was published last.
     fn written_otherwise(&self, slice: &Slice, head: &CommitRecord) -> bool {
-        let (Some(meaning), Some(before)) = (self.meanings.inputs.get(&slice.name), &head.preimage) else {
+        let (Some(meaning), Some(before)) = (self.meanings.inputs(&slice.name), &head.preimage) else {
             return false;
         };
         let now = meaning.columns.iter().map(|column| column.fingerprint.as_str());
@@ -368,7 +371,7 @@ impl Look<'_> {
             let message = "these rows were built before: they are published again, nothing runs".to_owned();
             reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message));
             if let Some(build) = self.state.head_builds.get(&slice.name) {
-                let meaning = self.meanings.inputs.get(&slice.name);
+                let meaning = self.meanings.inputs(&slice.name);
                 reasons.extend(reason::of_query(self.model, slice, meaning, build, head).0);
             }
         } else if head.columns != served.labels {
@@ -393,8 +396,7 @@ impl Look<'_> {
         pending: &[RelationName],
     ) -> (Vec<Reason>, BTreeSet<String>, bool) {
         let all = || slice.columns.iter().map(|column| column.name.clone()).collect::<BTreeSet<_>>();
-        let (Some(head), Some(meaning)) = (self.state.heads.get(&slice.name), self.meanings.inputs.get(&slice.name))
-        else {
+        let (Some(head), Some(meaning)) = (self.state.heads.get(&slice.name), self.meanings.inputs(&slice.name)) else {
             return (Vec::new(), all(), true);
         };
         let (mut reasons, mut changed) = reason::of_query(self.model, slice, Some(meaning), build, head);

@@ -200,7 +200,7 @@ impl<'a> Explainer<'a> {
     }
 
     fn reads(&self, name: &RelationName) -> Vec<InputUse> {
-        let reads = self.meanings.inputs.get(name).map(Meaning::reads).unwrap_or_default();
+        let reads = self.meanings.inputs(name).map(Meaning::reads).unwrap_or_default();
         let read = |(name, used): (RelationName, BTreeSet<String>)| {
             let columns = self.model.columns(&name).unwrap_or_default().iter().map(|column| &column.name);
             InputUse {
@@ -328,7 +328,7 @@ impl<'a> Explainer<'a> {
 
     /// The columns of a slice that use what may differ of an input; `None` where that isn't known by column.
     fn affects(&self, name: &RelationName, input: &RelationName) -> Option<Vec<String>> {
-        let (slice, meaning) = (self.model.slices.get(name)?, self.meanings.inputs.get(name)?);
+        let (slice, meaning) = (self.model.slices.get(name)?, self.meanings.inputs(name)?);
         let differing = self.differing.get(input)?.as_ref()?;
         let affected = affected(slice, meaning, input, differing, false);
         let names = slice.columns.iter().map(|column| &column.name);
@@ -337,7 +337,7 @@ impl<'a> Explainer<'a> {
 
     /// What a query depends on now and didn't when its slice was built, and the other way round.
     fn other_reads(&self, name: &RelationName, columns: &[String]) -> Vec<String> {
-        let known = (self.model.slices.get(name), self.meanings.inputs.get(name), self.state.head_builds.get(name));
+        let known = (self.model.slices.get(name), self.meanings.inputs(name), self.state.head_builds.get(name));
         let (Some(slice), Some(meaning), Some(build)) = known else { return Vec::new() };
         if meaning.row != build.preimage.row {
             return depends(("its rows", "depend"), &build.preimage.inputs, &meaning.row_reads);

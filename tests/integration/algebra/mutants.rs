@@ -6,6 +6,7 @@ use icepie::algebra::plant::{self, Fault};
 use icepie::algebra::{self, Field, Rule};
 use icepie::semantic::SemanticModel;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Rules in which no fault is planted yet: there is no place where they could go too far on purpose.
 const NOT_PLANTED: [Rule; 2] = [Rule::Folding, Rule::Distinct];
@@ -57,8 +58,9 @@ impl Tries {
         let corpus = corpus();
         let indexes = corpus.indexes(of);
         corpus.restrict(&mut self.model, &indexes);
-        let sound = algebra::meanings(&self.model);
-        let work = || plant::with(fault, || algebra::meanings(&self.model));
+        let model = Arc::new(self.model.clone());
+        let sound = algebra::meanings(&model);
+        let work = || plant::with(fault, || algebra::meanings(&model));
         let Ok(faulty) = catch_unwind(AssertUnwindSafe(work)) else {
             self.unnoticed.push(format!("{fault:?} ends in a panic"));
             return;

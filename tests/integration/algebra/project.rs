@@ -1,7 +1,7 @@
 //! The corpus as one project, checked in memory once, and what must hold of its fingerprints.
 
 use super::pairs::{self, Pair, Verdict};
-use icepie::algebra::{self, Meaning, Meanings};
+use icepie::algebra::{self, AllMeanings, Meaning};
 use icepie::diagnostic::{Diagnostic, human};
 use icepie::driver;
 use icepie::name::RelationName;
@@ -106,7 +106,7 @@ impl Corpus {
     }
 
     /// What is wrong with the fingerprints of a pair, over what it reads and over sources.
-    pub fn judge(&self, index: usize, meanings: &Meanings) -> Findings {
+    pub fn judge(&self, index: usize, meanings: &AllMeanings) -> Findings {
         let mut findings = Findings::default();
         for (witness, all) in [("inputs", &meanings.inputs), ("sources", &meanings.sources)] {
             let found = self.compare(index, witness, all);
