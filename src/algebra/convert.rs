@@ -253,7 +253,7 @@ impl<'a> Converter<'a> {
         let body = Finished { row, columns: vec![of] }.open();
         let (leaves, mut conditions, columns) = body.into_select(self.arena);
         let parameter = self.arena.add_term(Term::Parameter { index: parameters.len() });
-        parameters.push(value);
+        parameters.push(rules::narrow(self.arena, value));
         conditions.push(make(self.arena, Term::Binary { operator: rules::EQUAL, left: columns[0], right: parameter }));
         let space = Space::Select { leaves, conditions };
         let body = Relation { space, columns: Vec::new() }.finish(self.arena);

@@ -10,7 +10,7 @@ use crate::memo::{self, Key, Memo};
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// More nodes than this and a slice isn't taken apart by its readers: [`Row::Cut`]. It bounds what has to be looked at below
@@ -25,22 +25,14 @@ pub struct Meanings {
     facts: Facts,
     cells: HashMap<RelationName, Cell>,
     written: Mutex<Written>,
-    /// Slices whose meaning over sources was looked for in vain.
-    unknown: Mutex<HashSet<RelationName>>,
 }
 
 #[derive(Default, Debug)]
 struct Cell {
-    inputs: OnceLock<Option<Found<Meaning>>>,
+    inputs: OnceLock<Option<Meaning>>,
+    rewritten: OnceLock<Option<Meaning>>,
     checks: OnceLock<Vec<CheckMeaning>>,
     sources: OnceLock<Option<OverSources>>,
-}
-
-/// A meaning, and whether it was known before this run.
-#[derive(Debug)]
-struct Found<T> {
-    value: T,
-    known: bool,
 }
 
 /// A slice written out down to sources.
@@ -82,23 +74,19 @@ impl Meanings {
     pub fn new(model: Arc<SemanticModel>, memo: Memo) -> Meanings {
         let facts = super::facts_of(&model);
         let cells = model.slices.keys().map(|name| (name.clone(), Cell::default())).collect();
-        Meanings { model, memo, facts, cells, written: Mutex::default(), unknown: Mutex::default() }
+        Meanings { model, memo, facts, cells, written: Mutex::default() }
     }
 
     /// Over what a slice reads; `None` without a plan.
     pub fn inputs(&self, name: &RelationName) -> Option<&Meaning> {
-        Some(&self.found(name)?.value)
-    }
-
-    fn found(&self, name: &RelationName) -> Option<&Found<Meaning>> {
         let (cell, slice) = (self.cells.get(name)?, self.model.slices.get(name)?);
         cell.inputs.get_or_init(|| self.find_inputs(slice)).as_ref()
     }
 
-    fn find_inputs(&self, slice: &Slice) -> Option<Found<Meaning>> {
+    fn find_inputs(&self, slice: &Slice) -> Option<Meaning> {
         let key = slice.identity.map(|identity| memo::key("meaning", [&identity[..]]));
-        if let Some(value) = key.and_then(|key| self.memo.get(&key)) {
-            return Some(Found { value, known: true });
+        if let Some(known) = key.and_then(|key| self.memo.get(&key)) {
+            return Some(known);
         }
         let plan = slice.plan.get()?;
         let mut arena = Arena::default();
@@ -108,11 +96,28 @@ impl Meanings {
             Ok(finished) => (finished, None),
             Err(cause) => (super::whole(&mut arena, &self.model, slice, &inputs), Some(cause.0)),
         };
-        let value = super::meaning(&mut arena, &self.facts, slice, &finished, opaque);
+        let meaning = super::meaning(&mut arena, &self.facts, slice, &finished, opaque);
         if let Some(key) = key {
-            self.memo.put(key, &value);
+            self.memo.put(key, &meaning);
         }
-        Some(Found { value, known: false })
+        Some(meaning)
+    }
+
+    /// As [`super::rewritten`].
+    pub fn rewritten(&self, name: &RelationName) -> Option<&Meaning> {
+        let (cell, slice) = (self.cells.get(name)?, self.model.slices.get(name)?);
+        let find = || {
+            let key = slice.identity.map(|identity| memo::key("rewritten", [&identity[..]]));
+            if let Some(known) = key.and_then(|key| self.memo.get(&key)) {
+                return known;
+            }
+            let meaning = super::rewritten(&self.model, slice);
+            if let Some(key) = key {
+                self.memo.put(key, &meaning);
+            }
+            meaning
+        };
+        cell.rewritten.get_or_init(find).as_ref()
     }
 
     /// What each check of a slice looks for, in their order.
@@ -137,60 +142,43 @@ impl Meanings {
 
     /// Written out down to sources; `None` where a slice in error is in the way.
     pub fn sources(&self, name: &RelationName) -> Option<&Meaning> {
-        self.resolve(name, true);
-        Some(&self.cells.get(name)?.sources.get()?.as_ref()?.meaning)
-    }
-
-    /// As [`Meanings::sources`], without planning a query that was known before: of a slice that stayed as it was, over
-    /// slices that didn't, it isn't known what it means over sources. Nothing can have been built of it that its inputs don't
-    /// find.
-    pub fn known_sources(&self, name: &RelationName) -> Option<&Meaning> {
-        self.resolve(name, false);
+        self.fill(name);
         Some(&self.cells.get(name)?.sources.get()?.as_ref()?.meaning)
     }
 
     /// Fills the cells of a slice and of what it reads. Slices may stand deep: no recursion.
-    fn resolve(&self, name: &RelationName, all: bool) {
+    fn fill(&self, name: &RelationName) {
         let mut stack = vec![(name.clone(), false)];
         while let Some((name, ready)) = stack.pop() {
-            let Some(cell) = self.cells.get(&name) else { continue };
-            if cell.sources.get().is_some() || (!all && self.is_unknown(&name)) {
+            let (Some(cell), Some(slice)) = (self.cells.get(&name), self.model.slices.get(&name)) else { continue };
+            if cell.sources.get().is_some() {
                 continue;
             }
-            let Some(slice) = self.model.slices.get(&name) else { continue };
-            let Some(found) = self.found(&name) else {
-                let _ = cell.sources.set(None);
-                continue;
+            let sources = match self.inputs(&name) {
+                Some(meaning) if !ready => {
+                    stack.push((name, true));
+                    stack.extend(self.slices_of(&meaning.reads()).map(|read| (read, false)));
+                    continue;
+                }
+                Some(meaning) => self.over_sources(slice, meaning),
+                None => None,
             };
-            if !ready {
-                stack.push((name, true));
-                let reads = found.value.reads();
-                stack.extend(reads.into_keys().filter(|read| self.cells.contains_key(read)).map(|read| (read, false)));
-                continue;
-            }
-            match self.over_sources(slice, found, all) {
-                Ok(sources) => {
-                    let _ = cell.sources.set(sources);
-                }
-                Err(Unknown) => {
-                    self.unknown.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
-                }
-            }
+            let _ = cell.sources.set(sources);
         }
     }
 
-    fn is_unknown(&self, name: &RelationName) -> bool {
-        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    fn slices_of(&self, reads: &Reads) -> impl Iterator<Item = RelationName> {
+        let slices: Vec<RelationName> = reads.keys().filter(|read| self.cells.contains_key(*read)).cloned().collect();
+        slices.into_iter()
     }
 
     /// The slice over sources. What it reads is filled in already.
-    fn over_sources(&self, slice: &Slice, found: &Found<Meaning>, all: bool) -> Result<Option<OverSources>, Unknown> {
-        let reads = found.value.reads();
+    fn over_sources(&self, slice: &Slice, meaning: &Meaning) -> Option<OverSources> {
+        let reads = meaning.reads();
         let mut parts: Vec<Vec<u8>> = slice.identity.iter().map(|identity| identity.to_vec()).collect();
         for (read, columns) in &reads {
             let (Some(cell), Some(input)) = (self.cells.get(read), self.model.slices.get(read)) else { continue };
-            let Some(known) = cell.sources.get() else { return Err(Unknown) };
-            let Some(known) = known else { return Ok(None) };
+            let known = cell.sources.get()?.as_ref()?;
             parts.push(read.to_string().into_bytes());
             parts.push(vec![u8::from(known.cut)]);
             parts.push(known.meaning.row.clone().into_bytes());
@@ -203,20 +191,17 @@ impl Meanings {
         }
         let key: Option<Key> = slice.identity.map(|_| memo::key("sources", parts.iter().map(Vec::as_slice)));
         if let Some(known) = key.and_then(|key| self.memo.get::<OverSources>(&key)) {
-            return Ok(Some(known));
+            return Some(known);
         }
-        if found.known && !all {
-            return Err(Unknown);
-        }
-        let Some((meaning, cut)) = self.write_out(slice) else { return Ok(None) };
+        let (meaning, cut) = self.write_out(slice)?;
         if !meaning.reads().keys().all(|relation| self.model.sources.contains_key(relation)) {
-            return Ok(None);
+            return None;
         }
         let sources = OverSources { meaning, cut };
         if let Some(key) = key {
             self.memo.put(key, &sources);
         }
-        Ok(Some(sources))
+        Some(sources)
     }
 
     /// Models a slice over sources, and what it reads as far as that is taken apart.
@@ -238,7 +223,7 @@ impl Meanings {
             if !ready {
                 let reads = self.inputs(&name)?.reads();
                 stack.push((name, true));
-                stack.extend(reads.into_keys().filter(|read| self.cells.contains_key(read)).map(|read| (read, false)));
+                stack.extend(self.slices_of(&reads).map(|read| (read, false)));
                 continue;
             }
             result = Some(self.convert(&mut written, slice_here)?);
@@ -269,9 +254,6 @@ impl Meanings {
         Some((meaning, is_cut))
     }
 }
-
-/// The meaning over sources can't be said without planning a query again.
-struct Unknown;
 
 /// A slice by the digests of its rows and columns alone.
 fn cut(arena: &mut Arena, slice: &Slice, meaning: &Meaning) -> Input {

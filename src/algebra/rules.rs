@@ -55,10 +55,12 @@ pub enum Rule {
     CommonFactors,
     /// `select distinct a from (select distinct a, b …)` = `select distinct a …`, below the legs of a `union` too.
     NestedDistinct,
+    /// `cast(a as bigint) = b` = `a = b` where `a` is a smaller integer.
+    WideningCasts,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 21] = [
+    pub const ALL: [Rule; 22] = [
         Rule::Conjuncts,
         Rule::InLists,
         Rule::Between,
@@ -80,6 +82,7 @@ impl Rule {
         Rule::WholeNumbers,
         Rule::CommonFactors,
         Rule::NestedDistinct,
+        Rule::WideningCasts,
     ];
 
     pub fn is_on(self) -> bool {
@@ -220,6 +223,12 @@ fn fold_integers(arena: &mut Arena, operator: &'static str, operands: &mut Vec<T
 }
 
 fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId) -> TermId {
+    let (left, right) = match operator {
+        EQUAL | NOT_EQUAL | DISTINCT | NOT_DISTINCT | LESS | LESS_EQUAL | GREATER | GREATER_EQUAL => {
+            (narrow(arena, left), narrow(arena, right))
+        }
+        _ => (left, right),
+    };
     let (operator, left, right) = whole_numbers(arena, operator, left, right);
     if !Rule::Mirror.is_on() && !operator.starts_with("either ") {
         return arena.add_term(Term::Binary { operator, left, right });
@@ -234,6 +243,42 @@ fn binary(arena: &mut Arena, operator: &'static str, left: TermId, right: TermId
         _ => (operator, left, right),
     };
     arena.add_term(Term::Binary { operator, left, right })
+}
+
+/// An operand of a comparison without casts that only make room: integers of all widths are compared as numbers.
+pub fn narrow(arena: &Arena, term: TermId) -> TermId {
+    if !Rule::WideningCasts.is_on() {
+        return term;
+    }
+    match arena.term(term) {
+        Term::Cast { to, safe: false, value } => match (signed_bits(to), bits_of(arena, *value)) {
+            (Some(wide), Some(bits)) if bits < wide || plant::overreaches(Rule::WideningCasts) => narrow(arena, *value),
+            _ => term,
+        },
+        _ => term,
+    }
+}
+
+fn signed_bits(data_type: &DataType) -> Option<u32> {
+    match data_type {
+        DataType::Int8 => Some(8),
+        DataType::Int16 => Some(16),
+        DataType::Int32 => Some(32),
+        DataType::Int64 => Some(64),
+        _ => None,
+    }
+}
+
+/// The width of a term that is known to be a signed integer.
+fn bits_of(arena: &Arena, term: TermId) -> Option<u32> {
+    match arena.term(term) {
+        Term::Input { data_type, .. } | Term::Literal { data_type, .. } | Term::Slot { data_type, .. } => {
+            signed_bits(data_type)
+        }
+        Term::Leaf { of, .. } | Term::Key(of) => bits_of(arena, *of),
+        Term::Cast { to, .. } => signed_bits(to),
+        _ => None,
+    }
 }
 
 /// An integer that is more than `n` is at least `n + 1`; so no comparison of integers with a literal leaves equality out.

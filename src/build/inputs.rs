@@ -5,7 +5,7 @@ use crate::exec::{FileSet, Tables, files_table};
 use crate::incremental::InputContent;
 use crate::manifest::{Digests, InputRecord};
 use crate::name::RelationName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One pinned input.
@@ -57,14 +57,14 @@ impl Inputs {
         Ok(names.iter().filter_map(table).collect())
     }
 
-    /// What a relation's rows hold.
-    pub fn digests(&self, name: &RelationName) -> Option<Digests> {
-        self.get(name).map(|input| input.content.digests.clone())
+    /// What some columns of a relation hold.
+    pub fn digests(&self, name: &RelationName, columns: &BTreeSet<String>) -> Option<Digests> {
+        self.get(name).map(|input| input.content.digests.only(columns))
     }
 
     /// The same, of a source with a key as if it had none.
-    pub fn ordered_digests(&self, name: &RelationName) -> Option<Digests> {
-        self.get(name).map(|input| input.content.in_order().clone())
+    pub fn ordered_digests(&self, name: &RelationName, columns: &BTreeSet<String>) -> Option<Digests> {
+        self.get(name).map(|input| input.content.in_order().only(columns))
     }
 
     /// Whether any of these is a source with a key.

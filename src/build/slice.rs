@@ -3,7 +3,7 @@
 use super::run::{Running, under_schema};
 use super::schedule::{Outcome, Progress};
 use super::{BuildError, Inputs, verify};
-use crate::algebra::{self, Meaning, Meanings};
+use crate::algebra::{Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
@@ -15,6 +15,7 @@ use crate::manifest::{
 use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Slice, schema_of};
 use crate::store::{Numbered, Store};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +59,7 @@ impl SliceBuild<'_> {
             .filter(|input| input != &self.slice.name)
             .collect();
         inputs.tables(&check_names)?;
-        let verified = verified_digest(self.meanings, self.slice, &|name| inputs.digests(name))
+        let verified = verified_digest(self.meanings, self.slice, &|name, columns| inputs.digests(name, columns))
             .ok_or_else(|| BuildError::Internal("a check reads something unknown".to_owned()))?;
         let keys = self.preimages(&names, inputs);
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
@@ -110,17 +111,17 @@ impl SliceBuild<'_> {
     /// What the slice's keys are made of: over sources, unless an input isn't what they would give, then over inputs; of what
     /// the plan didn't find, rewritten and in order too.
     fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
-        let content = |name: &RelationName| inputs.digests(name);
+        let content = |name: &RelationName, columns: &BTreeSet<String>| inputs.digests(name, columns);
         let sources = (!inputs.behind(names)).then(|| self.meanings.sources(&self.slice.name)).flatten();
-        let rewritten = self.planned.is_none().then(|| algebra::rewritten(self.model, self.slice)).flatten();
+        let rewritten = self.planned.is_none().then(|| self.meanings.rewritten(&self.slice.name)).flatten();
         let over_inputs = self.meanings.inputs(&self.slice.name);
-        let meanings = [(true, sources), (false, over_inputs), (false, rewritten.as_ref())];
+        let meanings = [(true, sources), (false, over_inputs), (false, rewritten)];
         let of = |(over_sources, meaning): (bool, Option<&Meaning>)| {
             Some((over_sources, preimage(self.slice, meaning?, &content)?))
         };
         let mut preimages: Vec<(bool, KeyPreimage)> = meanings.into_iter().filter_map(of).collect();
         if self.planned.is_none() && inputs.keyed(names) {
-            let ordered = |name: &RelationName| inputs.ordered_digests(name);
+            let ordered = |name: &RelationName, columns: &BTreeSet<String>| inputs.ordered_digests(name, columns);
             let in_order = over_inputs.and_then(|meaning| preimage(self.slice, meaning, &ordered));
             preimages.extend(in_order.map(|in_order| (false, in_order)));
         }
@@ -177,6 +178,7 @@ impl SliceBuild<'_> {
         });
         let proved = head.is_some_and(|head| head.record.verified == verified);
         let preimage = keys.iter().find(|(over_sources, _)| !over_sources).map(|(_, preimage)| preimage.clone());
+        // Of other rows than the head's its preimage says nothing.
         let preimage = preimage.or_else(|| head.and_then(|head| head.record.preimage.clone()));
         let fingerprints = |preimage: &Option<KeyPreimage>| {
             preimage.as_ref().map(|preimage| {

@@ -38,37 +38,45 @@ impl InputContent {
     }
 }
 
+/// What is known of some columns of a relation; `None` where something isn't.
+pub type ContentOf<'a> = dyn Fn(&RelationName, &BTreeSet<String>) -> Option<Digests> + 'a;
+
 /// What a slice is built from: its meaning, and the content of exactly the columns that it reads. `None` where the content
 /// of something that it reads isn't known.
-pub fn preimage(
-    slice: &Slice,
-    meaning: &Meaning,
-    content: &dyn Fn(&RelationName) -> Option<Digests>,
-) -> Option<KeyPreimage> {
-    let mut known: BTreeMap<&RelationName, Digests> = BTreeMap::new();
-    let reads = meaning.row_reads.keys().chain(meaning.columns.iter().flat_map(|column| column.reads.keys()));
-    for relation in reads {
-        if !known.contains_key(relation) {
-            known.insert(relation, content(relation)?);
-        }
-    }
-    let of = |reads: &Reads| -> BTreeMap<String, Digests> {
-        let only = |(relation, columns): (&RelationName, &BTreeSet<String>)| {
-            Some((relation.to_string(), known.get(relation)?.only(columns)))
-        };
-        reads.iter().filter_map(only).collect()
+pub fn preimage(slice: &Slice, meaning: &Meaning, content: &ContentOf<'_>) -> Option<KeyPreimage> {
+    known_preimage(slice, meaning, content).filter(|preimage| preimage.columns.len() == meaning.columns.len())
+}
+
+/// As [`preimage`], without the columns for which something isn't known. `None` where it isn't known which rows there are.
+pub fn known_preimage(slice: &Slice, meaning: &Meaning, content: &ContentOf<'_>) -> Option<KeyPreimage> {
+    let of = |reads: &Reads| -> Option<BTreeMap<String, Digests>> {
+        reads.iter().map(|(relation, columns)| Some((relation.to_string(), content(relation, columns)?))).collect()
     };
-    let column = |(column, meaning): (&Column, &crate::algebra::ColumnMeaning)| ColumnPreimage {
-        name: column.name.clone(),
-        fingerprint: meaning.fingerprint.clone(),
-        inputs: of(&meaning.reads),
+    let column = |(column, meaning): (&Column, &crate::algebra::ColumnMeaning)| {
+        Some(ColumnPreimage {
+            name: column.name.clone(),
+            fingerprint: meaning.fingerprint.clone(),
+            inputs: of(&meaning.reads)?,
+        })
     };
     Some(KeyPreimage {
         engine: ENGINE_VERSION.to_owned(),
         row: meaning.row.clone(),
-        inputs: of(&meaning.row_reads),
-        columns: slice.columns.iter().zip(&meaning.columns).map(column).collect(),
+        inputs: of(&meaning.row_reads)?,
+        columns: slice.columns.iter().zip(&meaning.columns).filter_map(column).collect(),
     })
+}
+
+/// The columns that a build holds under some keys already, with what they hold: building them anew would give the same
+/// rows.
+pub fn unchanged(wanted: &Keys, build: &BuildRecord) -> Option<Digests> {
+    let stored = build.keys.iter().find(|stored| stored.row == wanted.row)?;
+    let content = build.digests();
+    let column = |(name, key): (&String, &String)| {
+        let same = stored.columns.iter().find(|(_, other)| *other == key)?.0;
+        Some((name.clone(), content.columns.get(same)?.clone()))
+    };
+    Some(Digests { rows: content.rows, columns: wanted.columns.iter().filter_map(column).collect() })
 }
 
 /// Where a slice's columns are in a build that has some keys: for each column its name in the files, in the slice's order.
@@ -123,11 +131,7 @@ pub fn key_record(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) ->
 
 /// What the rows must be verified against: key, not-null, checks with the content that they read. `None` where the content
 /// of something that a check reads isn't known. The slice's own rows are what is verified.
-pub fn verified_digest(
-    meanings: &Meanings,
-    slice: &Slice,
-    content: &dyn Fn(&RelationName) -> Option<Digests>,
-) -> Option<String> {
+pub fn verified_digest(meanings: &Meanings, slice: &Slice, content: &ContentOf<'_>) -> Option<String> {
     let mut parts = vec!["key".to_owned()];
     parts.extend(slice.key.iter().cloned());
     parts.push("not null".to_owned());
@@ -135,7 +139,7 @@ pub fn verified_digest(
     for check in meanings.checks(&slice.name) {
         parts.extend(["check".to_owned(), check.fingerprint.clone()]);
         for (relation, columns) in check.reads.iter().filter(|(relation, _)| *relation != &slice.name) {
-            let digests = content(relation)?.only(columns);
+            let digests = content(relation, columns)?;
             parts.extend([relation.to_string(), digests.rows.to_string()]);
             parts.extend(digests.columns.into_iter().flat_map(|(column, digest)| [column, digest]));
         }

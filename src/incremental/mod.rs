@@ -9,10 +9,11 @@
 //!
 //! Each slice has several sets of keys, and a build that has any of them is right:
 //!
-//! - over **sources**: its query written out down to frozen data. They are known before anything runs, and stay the same
-//!   when a slice in between is renamed, split, or gains a column that isn't read.
 //! - over **inputs**: its query over the content of what it reads. They are known once that is built, and stop the wave
-//!   where an input was rebuilt to the same rows.
+//!   where an input was rebuilt to the same rows. Of an input that will be built, the columns whose keys are those of the
+//!   published build will hold what they hold: who reads no others needn't wait.
+//! - over **sources**: its query written out down to frozen data. They stay the same when a slice in between is renamed,
+//!   split, or written into its readers. Only looked for where a slice is new or reads other relations than before.
 //! - over **inputs**, **in order**: with sources as if they had no keys, for one that got or lost its key. Only looked for
 //!   where the others find nothing, as is the next.
 //! - over **inputs**, **rewritten**: the same after some of the engine's own rewrites.
@@ -32,7 +33,7 @@ mod reason;
 pub use key::{InputContent, fit_any, key_record, preimage, shows, verified_digest};
 pub use reason::{Reason, ReasonKind, affected, few, listed};
 
-use crate::algebra::{self, Meaning, Meanings};
+use crate::algebra::{Meaning, Meanings};
 use crate::manifest::{
     BuildRecord, BuildReference, CommitKind, CommitRecord, Digests, KeyRecord, Keys, LabelRecord, SourceVersion,
 };
@@ -122,7 +123,8 @@ pub struct Change {
 /// A build and the columns of it that a slice shows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Served {
-    /// Found by its keys over sources: right whatever becomes of the slice's inputs.
+    /// Found by its keys over sources, or over columns of inputs that stay as they are: right whatever becomes of the slice's
+    /// inputs.
     pub over_sources: bool,
     pub reference: BuildReference,
     pub record: BuildRecord,
@@ -149,8 +151,8 @@ pub struct ChangeSet {
 /// What is known of an input's rows before anything runs.
 enum Known {
     Content(InputContent),
-    /// Will be built, or may be.
-    Pending,
+    /// Will be built, or may be. These of its columns will hold what they hold now.
+    Pending(Option<Digests>),
     /// There is nothing to read.
     Nothing,
 }
@@ -236,13 +238,20 @@ impl Look<'_> {
         }
         let pending: Vec<RelationName> =
             inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
-        let over_inputs = self.keys(slice, self.meanings.inputs(name), false);
+        let meaning = self.meanings.inputs(name);
+        // Columns of an input that stay as they are say the same whatever becomes of the input.
+        let over_inputs = self.keys(slice, meaning, !pending.is_empty());
         // Most slices are as they were published; nothing else need be known of them.
         let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
-            let sources = if behind { None } else { self.meanings.known_sources(name) };
+            // Only what reads other relations than it did may have been built before in another shape.
+            let reshaped =
+                |head: &CommitRecord| meaning.is_none_or(|meaning| reason::reads_others(self.model, meaning, head));
+            let sources = if !behind && head.is_none_or(reshaped) { self.meanings.sources(name) } else { None };
             let keys = [self.keys(slice, sources, true), over_inputs].into_iter().flatten().collect::<Vec<_>>();
-            match self.served(slice, &keys) {
-                None if pending.is_empty() && head.is_some() => self.served_otherwise(slice, &inputs),
+            let served = self.served(slice, &keys);
+            let looked_up = keys.iter().all(|(_, keys)| self.state.builds.contains_key(&keys.row));
+            match served {
+                None if pending.is_empty() && head.is_some() && looked_up => self.served_otherwise(slice, &inputs),
                 served => served,
             }
         });
@@ -265,24 +274,28 @@ impl Look<'_> {
                 Change { changed_columns: all, ..new(Action::Build, vec![reason]) }
             }
         };
-        (change, Known::Pending)
+        let unchanged = || {
+            let preimage = key::known_preimage(slice, meaning?, &|name, columns| self.digests(name, columns))?;
+            key::unchanged(&preimage.keys(), self.state.head_builds.get(name)?)
+        };
+        (change, Known::Pending(if behind { None } else { unchanged() }))
     }
 
     /// A build that other ways of looking at the slice find: over sources in the order of their rows, as if they had no keys;
     /// and after the engine's own rewrites, which may show that it is another way of writing what was built.
     fn served_otherwise(&mut self, slice: &Slice, inputs: &[RelationName]) -> Option<Served> {
-        let ordered = |name: &RelationName| match self.known.get(name)? {
-            Known::Content(content) => Some(content.in_order().clone()),
-            Known::Pending | Known::Nothing => None,
+        let ordered = |name: &RelationName, columns: &BTreeSet<String>| match self.known.get(name)? {
+            Known::Content(content) => Some(content.in_order().only(columns)),
+            Known::Pending(_) | Known::Nothing => None,
         };
         let keyed = inputs
             .iter()
             .any(|input| matches!(self.known.get(input), Some(Known::Content(content)) if content.ordered.is_some()));
         let meaning = self.meanings.inputs(&slice.name).filter(|_| keyed);
         let in_order = meaning.and_then(|meaning| key::preimage(slice, meaning, &ordered));
-        let content = |name: &RelationName| self.digests(name);
-        let rewritten = algebra::rewritten(self.model, slice);
-        let rewritten = rewritten.and_then(|meaning| key::preimage(slice, &meaning, &content));
+        let content = |name: &RelationName, columns: &BTreeSet<String>| self.digests(name, columns);
+        let rewritten = self.meanings.rewritten(&slice.name);
+        let rewritten = rewritten.and_then(|meaning| key::preimage(slice, meaning, &content));
         let keys: Vec<(bool, Keys)> =
             in_order.iter().chain(&rewritten).map(|preimage| (false, preimage.keys())).collect();
         self.served(slice, &keys)
@@ -290,16 +303,22 @@ impl Look<'_> {
 
     /// The keys of a slice with a meaning, where the content of what that reads is known.
     fn keys(&self, slice: &Slice, meaning: Option<&Meaning>, over_sources: bool) -> Option<(bool, Keys)> {
-        let preimage = key::preimage(slice, meaning?, &|name| self.digests(name))?;
+        let preimage = key::preimage(slice, meaning?, &|name, columns| self.digests(name, columns))?;
         Some((over_sources, preimage.keys()))
     }
 
-    /// The published build, if it has one of the keys.
+    /// The published build, if it has one of the keys. A build that was found for the slice has keys of its own, and those that
+    /// it was published under.
     fn published(&self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
-        let reference = self.state.heads.get(&slice.name)?.build.clone()?;
+        let head = self.state.heads.get(&slice.name)?;
+        let reference = head.build.clone()?;
         let record = self.state.head_builds.get(&slice.name)?;
+        let published =
+            || head.preimage.as_ref().map(|preimage| key_record(&preimage.keys(), &head.columns, record).keys);
         keys.iter().find_map(|(over_sources, keys)| {
-            let labels = fit_any(slice, std::slice::from_ref(keys), &record.keys, &record.sort_by)?;
+            let wanted = std::slice::from_ref(keys);
+            let labels = fit_any(slice, wanted, &record.keys, &record.sort_by)
+                .or_else(|| fit_any(slice, wanted, &published(), &record.sort_by))?;
             Some(Served { over_sources: *over_sources, reference: reference.clone(), record: record.clone(), labels })
         })
     }
@@ -433,7 +452,10 @@ impl Look<'_> {
                 changed.extend(affected);
             }
         }
-        for input in pending.iter().filter(|input| meaning.reads().contains_key(*input)) {
+        let reads = meaning.reads();
+        let open =
+            |input: &&RelationName| reads.get(*input).is_some_and(|columns| self.digests(input, columns).is_none());
+        for input in pending.iter().filter(open) {
             let affected = reason::affected(slice, meaning, input, &meaning.reads()[input], true);
             let nothing = matches!(self.known.get(input), Some(Known::Nothing));
             let places = reason::read_places(self.model, &slice.reads, input);
@@ -501,13 +523,16 @@ impl Look<'_> {
 
     /// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
     fn verified(&self, slice: &Slice) -> Option<String> {
-        verified_digest(self.meanings, slice, &|name| self.digests(name))
+        verified_digest(self.meanings, slice, &|name, columns| self.digests(name, columns))
     }
 
-    fn digests(&self, name: &RelationName) -> Option<Digests> {
+    fn digests(&self, name: &RelationName, columns: &BTreeSet<String>) -> Option<Digests> {
         match self.known.get(name)? {
-            Known::Content(content) => Some(content.digests.clone()),
-            Known::Pending | Known::Nothing => None,
+            Known::Content(content) => Some(content.digests.only(columns)),
+            Known::Pending(Some(unchanged)) => {
+                columns.iter().all(|column| unchanged.columns.contains_key(column)).then(|| unchanged.only(columns))
+            }
+            Known::Pending(None) | Known::Nothing => None,
         }
     }
 

@@ -253,6 +253,28 @@ pub fn of_labels(slice: &Slice, before: &[LabelRecord], after: &[LabelRecord]) -
     vec![Reason { columns, ..Reason::new(ReasonKind::ColumnsRelabelled, None, message) }.at(places)]
 }
 
+/// Whether a query reads other relations than the one that a head was published for, or that one read columns that there
+/// aren't any more.
+pub fn reads_others(model: &SemanticModel, meaning: &Meaning, head: &CommitRecord) -> bool {
+    let Some(before) = &head.preimage else { return true };
+    let inputs = std::iter::once(&before.inputs).chain(before.columns.iter().map(|column| &column.inputs));
+    let before: BTreeMap<&String, BTreeSet<&String>> =
+        inputs.flatten().fold(BTreeMap::new(), |mut all, (name, read)| {
+            all.entry(name).or_default().extend(read.columns.keys());
+            all
+        });
+    let now: BTreeMap<String, RelationName> =
+        meaning.reads().into_keys().map(|relation| (relation.to_string(), relation)).collect();
+    let gone = |(name, columns): (&&String, &BTreeSet<&String>)| match now.get(*name) {
+        Some(relation) => {
+            let there = model.columns(relation).unwrap_or_default();
+            columns.iter().any(|column| !there.iter().any(|other| &other.name == *column))
+        }
+        None => true,
+    };
+    before.len() != now.len() || before.iter().any(gone)
+}
+
 /// What a build read of an input.
 pub fn read_before(build: &BuildRecord, input: &RelationName) -> Option<Digests> {
     let name = input.to_string();

@@ -10,6 +10,7 @@ mod differential;
 mod errors;
 mod examples;
 mod fuzz;
+mod memo;
 mod pie;
 mod properties;
 mod schemas;

@@ -24,6 +24,7 @@ const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
 const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
+const WIDENING_CASTS: About = About::Rule(Rule::WideningCasts);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const EQUAL: &[Pair] = &[
@@ -313,5 +314,17 @@ pub const EQUAL: &[Pair] = &[
         "a leg twice",
         "select a from w union select b from w union select a from w",
         "select a from w union select b from w",
+    ),
+    equal(
+        WIDENING_CASTS,
+        "wider integers are the same numbers",
+        "select a from w where cast(a as bigint) = b",
+        "select a from w where a = b",
+    ),
+    equal(
+        WIDENING_CASTS,
+        "in is exists, whatever is cast",
+        "select k from t where cast(a as bigint) in (select v from u)",
+        "select k from t where exists (select 1 from u where u.v = t.a)",
     ),
 ];

@@ -24,6 +24,7 @@ const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
 const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
+const WIDENING_CASTS: About = About::Rule(Rule::WideningCasts);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const PAIRS: &[Pair] = &[
@@ -341,4 +342,11 @@ pub const PAIRS: &[Pair] = &[
         "select distinct a from (select a from w group by rollup (a))",
         "select distinct a from (select a from w group by a)",
     ),
+    different(
+        WIDENING_CASTS,
+        "smaller integers may not hold the number",
+        "select a from w where cast(a as smallint) = b",
+        "select a from w where a = b",
+    )
+    .hidden("the numbers are small; with others the first ends in an error"),
 ];

@@ -1,0 +1,83 @@
+//! What was worked out before isn't worked out again: after an edit only the slice itself and those that read it directly
+//! are planned, however many there are, and the plan says what it says without a memo.
+
+use crate::pie;
+use icepie::driver::{self, Planned, Project, Session};
+use icepie::workspace;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Slices in a chain, each read by the next and by one more.
+const DEPTH: usize = 12;
+
+fn chain(middle: &str) -> String {
+    let mut text = String::from(
+        "domain d { owner 'data@shop.example' }\n\
+         public source d.lines { from 'lines.csv' columns (id bigint not null, a bigint, b bigint) }\n\
+         public slice d.s0 { select id, a, b from lines }\n",
+    );
+    for number in 1..=DEPTH {
+        let query = if number == DEPTH / 2 { middle } else { "select id, a + 1 as a, b from" };
+        let before = number - 1;
+        let _ = writeln!(text, "public slice d.s{number} {{ {query} s{before} }}");
+        let _ = writeln!(text, "public slice d.side{number} {{ select count(b) as n from s{number} }}");
+    }
+    text
+}
+
+/// Checks and plans as a new process would.
+fn planned(folder: &Path) -> (Project, Planned) {
+    let workspace = workspace::load(folder);
+    let memo = driver::memo_of(&workspace);
+    let project = driver::check_with(workspace, memo);
+    let planned = plan(&project);
+    (project, planned)
+}
+
+fn plan(project: &Project) -> Planned {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    runtime.block_on(async {
+        let session = Session::open(project).await.expect("the store opens");
+        driver::plan(project, &session, None).await.expect("the project can be planned")
+    })
+}
+
+#[test]
+fn only_an_edited_slice_and_its_readers_are_planned_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| std::fs::write(dir.path().join(path), text).expect("a file can be written");
+    write("pie.toml", "[project]\nname = \"chain\"\n");
+    write("lines.csv", "id,a,b\n1,1,1\n2,5,\n");
+    write("main.pie", &chain("select id, a + 1 as a, b from"));
+    assert_eq!(pie::run(dir.path(), &["build", "--freeze"]).code, 0);
+    let (project, before) = planned(dir.path());
+    assert_eq!(project.memo.planned(), 0, "nothing changed");
+    assert!(before.plan.slices.iter().all(|slice| !slice.action().may_run()));
+
+    write("main.pie", &chain("select id, a + 2 as a, b from"));
+    let (project, edited) = planned(dir.path());
+    assert_eq!(project.memo.planned(), 1, "its readers read the same columns of the same types");
+    same_without_a_memo(dir.path(), &edited);
+    let (project, _) = planned(dir.path());
+    assert_eq!(project.memo.planned(), 0, "and that is known now");
+
+    write("main.pie", &chain("select id, a + 2 as a, b, 1 as c from"));
+    let (project, edited) = planned(dir.path());
+    assert_eq!(project.memo.planned(), 3, "a changed schema: itself and two readers");
+    same_without_a_memo(dir.path(), &edited);
+
+    write("main.pie", &format!("-- moved\n\n{}", chain("select id, a + 1 as a, b from")));
+    let (project, back) = planned(dir.path());
+    assert_eq!(project.memo.planned(), 0, "what it meant before is known, wherever it stands");
+    assert!(back.plan.slices.iter().all(|slice| !slice.action().may_run()));
+}
+
+/// Actions and reasons with their places are those of a check and a plan that know nothing.
+fn same_without_a_memo(folder: &Path, planned: &Planned) {
+    let anew = plan(&driver::check(workspace::load(folder)));
+    let said = |planned: &Planned| {
+        let slices = planned.plan.slices.iter();
+        slices.map(|slice| (slice.name().clone(), slice.action(), slice.change.reasons.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(said(planned), said(&anew));
+}
