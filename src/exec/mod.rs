@@ -3,6 +3,7 @@
 //!
 //! `freeze`, `build` and `serve` all read through here, so that a slice is built, checked and queried by one way of reading.
 
+mod barrier;
 mod files;
 mod offset;
 mod runtime;

@@ -1,5 +1,6 @@
 //! The engine of a process: memory, spilling, and the object stores that plans may read.
 
+use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
 use crate::name::RelationName;
 use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows, with_functions};
@@ -183,7 +184,7 @@ async fn physical_in(
     plan: &LogicalPlan,
     tables: &Tables,
 ) -> Result<Arc<dyn ExecutionPlan>, Failure> {
-    let bound = bind(plan, tables).map_err(|e| Failure::from(&e))?;
+    let bound = bind(plan, tables).and_then(keep_above_aggregates).map_err(|e| Failure::from(&e))?;
     let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
     state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
 }
