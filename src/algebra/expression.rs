@@ -57,7 +57,22 @@ impl Converter<'_> {
             Expr::OuterReferenceColumn(_, column) => self.outer(column),
             Expr::Literal(value, _) => self.literal(value),
             Expr::BinaryExpr(binary) => {
-                let (left, right) = (each(&binary.left)?, each(&binary.right)?);
+                let (mut left, mut right) = (each(&binary.left)?, each(&binary.right)?);
+                let compares = matches!(
+                    binary.op,
+                    Operator::Eq
+                        | Operator::NotEq
+                        | Operator::Lt
+                        | Operator::LtEq
+                        | Operator::Gt
+                        | Operator::GtEq
+                        | Operator::IsDistinctFrom
+                        | Operator::IsNotDistinctFrom
+                );
+                if compares {
+                    left = self.without_room(&binary.left, left, schema);
+                    right = self.without_room(&binary.right, right, schema);
+                }
                 let nested = is_nested(&binary.left, schema);
                 self.operator(expression, binary.op, (left, right), nested, schema)
             }
@@ -109,16 +124,25 @@ impl Converter<'_> {
             }
             Expr::Between(between) => {
                 let (value, low, high) = (each(&between.expr)?, each(&between.low)?, each(&between.high)?);
+                let value = self.without_room(&between.expr, value, schema);
+                let low = self.without_room(&between.low, low, schema);
+                let high = self.without_room(&between.high, high, schema);
                 let nested = is_nested(&between.expr, schema);
                 Ok(rules::between(self.arena, value, (low, high), between.negated, nested))
             }
             Expr::Case(case) => {
-                let value = case.expr.as_ref().map(|value| each(value)).transpose()?;
+                let mut value = case.expr.as_ref().map(|value| each(value)).transpose()?;
                 let mut branches = Vec::new();
                 for (when, then) in &case.when_then_expr {
                     branches.push((each(when)?, each(then)?));
                 }
                 let otherwise = case.else_expr.as_ref().map(|otherwise| each(otherwise)).transpose()?;
+                if let (Some(value), Some(expression)) = (&mut value, &case.expr) {
+                    *value = self.without_room(expression, *value, schema);
+                    for ((when, _), (expression, _)) in branches.iter_mut().zip(&case.when_then_expr) {
+                        *when = self.without_room(expression, *when, schema);
+                    }
+                }
                 let exact = case.expr.as_ref().is_none_or(|value| is_exact(value, schema));
                 self.case(value, branches, otherwise, exact)
             }
@@ -136,7 +160,11 @@ impl Converter<'_> {
             }
             Expr::InList(list) => {
                 let value = each(&list.expr)?;
-                let items = list.list.iter().map(each).collect::<Result<Vec<_>>>()?;
+                let mut items = list.list.iter().map(each).collect::<Result<Vec<_>>>()?;
+                let value = self.without_room(&list.expr, value, schema);
+                for (item, expression) in items.iter_mut().zip(&list.list) {
+                    *item = self.without_room(expression, *item, schema);
+                }
                 // The engine looks floats up by their bits, and compares them by value.
                 let exact = is_exact(&list.expr, schema);
                 Ok(rules::in_list(self.arena, value, items, list.negated, exact))
@@ -361,6 +389,17 @@ impl Converter<'_> {
             return Ok(value);
         }
         Ok(make(self.arena, Term::Cast { to, safe, value }))
+    }
+
+    /// An operand of a comparison without a cast that only makes room, where the expression says so: of what comes from
+    /// outside of a subquery the term doesn't know the type.
+    fn without_room(&self, expression: &Expr, term: TermId, schema: &DFSchema) -> TermId {
+        let (Expr::Cast(cast), Term::Cast { to, safe: false, value }) = (expression, self.arena.term(term)) else {
+            return term;
+        };
+        let room = cast.expr.get_type(schema).ok().zip(rules::signed_bits(to));
+        let narrower = room.is_some_and(|(from, wide)| rules::signed_bits(&from).is_some_and(|bits| bits < wide));
+        if narrower && Rule::WideningCasts.is_on() { *value } else { term }
     }
 
     fn operator(

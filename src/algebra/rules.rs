@@ -259,7 +259,8 @@ pub fn narrow(arena: &Arena, term: TermId) -> TermId {
     }
 }
 
-fn signed_bits(data_type: &DataType) -> Option<u32> {
+/// The width of a signed integer type.
+pub fn signed_bits(data_type: &DataType) -> Option<u32> {
     match data_type {
         DataType::Int8 => Some(8),
         DataType::Int16 => Some(16),

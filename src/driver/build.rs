@@ -8,14 +8,10 @@ use crate::incremental::{self, FoundBuild, InputContent, StoreState, Wanted};
 use crate::manifest::{CommitRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
-use crate::store::{Numbered, StoreError};
-use futures::{StreamExt, TryStreamExt};
+use crate::store::{Numbered, StoreError, ask_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-/// Reads of the store that are under way at the same time.
-const AT_ONCE: usize = 32;
 
 /// A plan and what it was made from.
 #[derive(Clone, Debug)]
@@ -47,22 +43,22 @@ pub async fn plan(
     });
     let heads = session.store.slice_heads().await?;
     let mut state = StoreState::default();
-    let reads = model
-        .sources
-        .keys()
-        .map(|name| async move { Ok::<_, StoreError>((name.clone(), session.store.source_head(name).await?)) });
-    let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    let read = |name: RelationName| {
+        let store = session.store.clone();
+        async move { Ok((name.clone(), store.source_head(&name).await?)) }
+    };
+    let found = ask_all(model.sources.keys().cloned().collect(), read).await?;
     state.sources = found.into_iter().filter_map(|(name, head)| Some((name, head?.record))).collect();
     state.heads = heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect();
     let builds = heads.iter().filter_map(|(name, head)| {
         let build = head.record.build.as_ref()?;
         Some((name.clone(), RelationName::parse(&build.slice)?, build.id.clone()))
     });
-    let reads = builds.map(|(name, folder, id)| async move {
-        let found = session.store.build(&folder, &id).await?;
-        Ok::<_, StoreError>(found.map(|(_, record)| (name, record)))
-    });
-    let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+    let read = |(name, folder, id): (RelationName, RelationName, String)| {
+        let store = session.store.clone();
+        async move { Ok(store.build(&folder, &id).await?.map(|(_, record)| (name, record))) }
+    };
+    let found = ask_all(builds.collect(), read).await?;
     state.head_builds = found.into_iter().flatten().collect();
     // A build may have been made for other names, or by another slice: what counts is what it was published for.
     for (name, record) in &mut state.head_builds {

@@ -279,13 +279,17 @@ pub fn write<T: Serialize>(record: &T) -> Vec<u8> {
 
 /// Reads a record, refusing formats that this version doesn't know.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| ReadError::Damaged(e.to_string()))?;
-    match value.get("format").and_then(serde_json::Value::as_u64) {
+    #[derive(Deserialize)]
+    struct Format {
+        format: Option<u64>,
+    }
+    let damaged = |e: serde_json::Error| ReadError::Damaged(e.to_string());
+    match serde_json::from_slice::<Format>(bytes).map_err(damaged)?.format {
         Some(format) if format == u64::from(FORMAT) => {}
         Some(format) => return Err(ReadError::UnknownFormat(format)),
         None => return Err(ReadError::Damaged("the record doesn't say its format".to_owned())),
     }
-    serde_json::from_value(value).map_err(|e| ReadError::Damaged(e.to_string()))
+    serde_json::from_slice(bytes).map_err(damaged)
 }
 
 /// The digest that chains records and names builds.

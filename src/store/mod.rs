@@ -27,6 +27,7 @@ use crate::manifest::FORMAT;
 use bytes::Bytes;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -101,6 +102,35 @@ impl Store {
     fn failed(&self, action: &'static str, path: &Path, error: datafusion::object_store::Error) -> StoreError {
         StoreError::Io { action, store: self.shown.clone(), path: path.to_string(), cause: error::cause(&error) }
     }
+}
+
+/// Reads of the store that are under way at the same time.
+const AT_ONCE: usize = 32;
+
+/// Asks the store about each item, on all cores: records are parsed where they arrive. The answers have no order.
+pub async fn ask_all<T, R, W>(items: Vec<T>, ask: impl Fn(T) -> W) -> Result<Vec<R>, StoreError>
+where
+    R: Send + 'static,
+    W: Future<Output = Result<R, StoreError>> + Send + 'static,
+{
+    let mut tasks: Vec<Vec<W>> = Vec::new();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    tasks.resize_with(cores.min(items.len()), Vec::new);
+    for (index, item) in items.into_iter().enumerate() {
+        let task = index % tasks.len();
+        tasks[task].push(ask(item));
+    }
+    let each = AT_ONCE.div_ceil(tasks.len().max(1));
+    let spawn = |asked: Vec<W>| {
+        tokio::spawn(async move { futures::stream::iter(asked).buffer_unordered(each).try_collect::<Vec<R>>().await })
+    };
+    let running: Vec<_> = tasks.into_iter().map(spawn).collect();
+    let mut answers = Vec::new();
+    for task in running {
+        // A task ends in a panic only through a bug; it must not be lost.
+        answers.extend(task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?);
+    }
+    Ok(answers)
 }
 
 /// A new unique id that sorts by time (UUID version 7).

@@ -5,7 +5,7 @@ use crate::manifest::{self, BuildRecord, BuildReference, CommitRecord, KeyRecord
 use crate::name::RelationName;
 use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use std::collections::BTreeMap;
 
 impl Store {
@@ -25,11 +25,11 @@ impl Store {
     /// The heads of all slices: one listing and one read a slice.
     pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, Numbered<CommitRecord>>, StoreError> {
         let last = self.last_numbers(&Path::from_iter(["heads", self.environment.as_str()])).await?;
-        let reads = last.into_iter().map(|(folder, number)| async move {
-            let record = self.record::<CommitRecord>(&super::log::recorded(&folder), number).await?;
-            Ok::<_, StoreError>(record)
-        });
-        let records: Vec<_> = futures::stream::iter(reads).buffer_unordered(16).try_collect().await?;
+        let read = |(folder, number): (String, u64)| {
+            let store = self.clone();
+            async move { store.record::<CommitRecord>(&super::log::recorded(&folder), number).await }
+        };
+        let records = super::ask_all(last.into_iter().collect(), read).await?;
         let named =
             records.into_iter().flatten().filter_map(|head| Some((RelationName::parse(&head.record.slice)?, head)));
         Ok(named.collect())

@@ -327,4 +327,10 @@ pub const EQUAL: &[Pair] = &[
         "select k from t where cast(a as bigint) in (select v from u)",
         "select k from t where exists (select 1 from u where u.v = t.a)",
     ),
+    equal(
+        WIDENING_CASTS,
+        "of what comes from outside too",
+        "select a from w where exists (select 1 from counted c where c.n = w.a)",
+        "select a from w where a in (select n from counted)",
+    ),
 ];
