@@ -108,6 +108,7 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         | Rule::parens
         | Rule::predicate_char
         | Rule::table_quoted
+        | Rule::table_comment
         | Rule::word_start
         | Rule::word_char
         | Rule::blank
