@@ -41,6 +41,8 @@ struct OverSources {
     meaning: Meaning,
     /// Its readers don't take it apart.
     cut: bool,
+    /// A digest of all declarations that it follows from, down to the sources; `None` where one has none.
+    chain: Option<Key>,
 }
 
 /// Slices as rows and terms over sources, as far as they were needed.
@@ -174,31 +176,27 @@ impl Meanings {
 
     /// The slice over sources. What it reads is filled in already.
     fn over_sources(&self, slice: &Slice, meaning: &Meaning) -> Option<OverSources> {
-        let reads = meaning.reads();
-        let mut parts: Vec<Vec<u8>> = slice.identity.iter().map(|identity| identity.to_vec()).collect();
-        for (read, columns) in &reads {
-            let (Some(cell), Some(input)) = (self.cells.get(read), self.model.slices.get(read)) else { continue };
-            let known = cell.sources.get()?.as_ref()?;
-            parts.push(read.to_string().into_bytes());
-            parts.push(vec![u8::from(known.cut)]);
-            parts.push(known.meaning.row.clone().into_bytes());
-            for (column, meaning) in input.columns.iter().zip(&known.meaning.columns) {
-                if columns.contains(&column.name) {
-                    parts.push(column.name.clone().into_bytes());
-                    parts.push(meaning.fingerprint.clone().into_bytes());
-                }
-            }
+        // All declarations from here down to the sources: a key of one of these decides what a query far above means, though
+        // no digest of what is in between shows it.
+        let mut chain = slice.identity.map(|identity| vec![identity]);
+        for read in meaning.reads().keys() {
+            let Some(cell) = self.cells.get(read) else { continue };
+            let below = cell.sources.get()?.as_ref()?.chain;
+            chain = chain.zip(below).map(|(mut chain, below)| {
+                chain.push(below);
+                chain
+            });
         }
-        let key: Option<Key> = slice.identity.map(|_| memo::key("sources", parts.iter().map(Vec::as_slice)));
-        if let Some(known) = key.and_then(|key| self.memo.get::<OverSources>(&key)) {
+        let chain = chain.map(|chain| memo::key("sources", chain.iter().map(<Key>::as_slice)));
+        if let Some(known) = chain.and_then(|key| self.memo.get::<OverSources>(&key)) {
             return Some(known);
         }
         let (meaning, cut) = self.write_out(slice)?;
         if !meaning.reads().keys().all(|relation| self.model.sources.contains_key(relation)) {
             return None;
         }
-        let sources = OverSources { meaning, cut };
-        if let Some(key) = key {
+        let sources = OverSources { meaning, cut, chain };
+        if let Some(key) = chain {
             self.memo.put(key, &sources);
         }
         Some(sources)

@@ -165,9 +165,12 @@ impl SliceBuild<'_> {
     ) -> Result<Done, BuildError> {
         let Served { over_sources, reference, record, labels } = served;
         let behind = !over_sources && inputs.behind(names);
-        // The same build is found again by what it is made of now, without looking at what it was made of.
+        // The same build is found again by what it is made of now, without looking at what it was made of. What the sources
+        // give says nothing of inputs that aren't what the sources give.
+        let apart = over_sources && inputs.behind(names);
         for wanted in wanted
             .iter()
+            .filter(|_| !apart)
             .filter(|wanted| fit_any(self.slice, &[(*wanted).clone()], &record.keys, &record.sort_by).is_none())
         {
             self.store.record_key(&key_record(wanted, &labels, &record)).await?;
@@ -177,7 +180,8 @@ impl SliceBuild<'_> {
             head.record.build.as_ref().is_some_and(|build| build.id == reference.id) && head.record.columns == labels
         });
         let proved = head.is_some_and(|head| head.record.verified == verified);
-        let preimage = keys.iter().find(|(over_sources, _)| !over_sources).map(|(_, preimage)| preimage.clone());
+        let over_inputs = keys.iter().find(|(over_sources, _)| !over_sources && !apart);
+        let preimage = over_inputs.map(|(_, preimage)| preimage.clone());
         // Of other rows than the head's its preimage says nothing.
         let preimage = preimage.or_else(|| head.and_then(|head| head.record.preimage.clone()));
         let fingerprints = |preimage: &Option<KeyPreimage>| {

@@ -81,3 +81,32 @@ fn same_without_a_memo(folder: &Path, planned: &Planned) {
     };
     assert_eq!(said(planned), said(&anew));
 }
+
+/// What a query means over sources may rest on a key far below it: without the key the meaning is another one, though no
+/// text and no schema in between changed.
+#[test]
+fn a_key_that_is_lost_below_is_noticed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| std::fs::write(dir.path().join(path), text).expect("a file can be written");
+    let project = |key: &str| {
+        format!(
+            "domain d {{ owner 'data@shop.example' }}\n\
+             public source d.lines {{ from 'lines.csv' columns (id bigint not null) }}\n\
+             public source d.names {{ from 'names.csv' {key} columns (id bigint not null, name text) }}\n\
+             public slice d.known {{ select id, name from names }}\n\
+             public slice d.named {{ select l.id from lines l left join known k on k.id = l.id }}\n"
+        )
+    };
+    write("pie.toml", "[project]\nname = \"keys\"\n");
+    write("lines.csv", "id\n1\n2\n");
+    write("names.csv", "id,name\n1,one\n");
+    write("main.pie", &project("key (id)"));
+    assert_eq!(pie::run(dir.path(), &["build", "--freeze"]).code, 0);
+    write("names.csv", "id,name\n1,one\n1,uno\n");
+    write("main.pie", &project(""));
+    assert_eq!(pie::run(dir.path(), &["freeze", "--replace", "--reason", "doubles"]).code, 0);
+    let built = pie::run(dir.path(), &["build"]);
+    assert_eq!(built.code, 0, "{}", built.err);
+    assert_eq!(pie::run(dir.path(), &["show", "named", "--format", "csv"]).out, "id\n1\n1\n2\n");
+    assert_eq!(pie::run(dir.path(), &["verify"]).code, 0);
+}
