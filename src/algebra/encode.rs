@@ -421,8 +421,8 @@ pub fn term(arena: &Arena, term: &Term) -> Digest {
             .term(F::SubqueryTerm, arena, *of)
             .terms(F::SubqueryParameters, arena, parameters)
             .finish(),
-        Term::Lookup { row, on, of } => {
-            let mut encoder = Encoder::new(54);
+        Term::Lookup { row, on, nulls, of } => {
+            let mut encoder = Encoder::new(if *nulls { 55 } else { 54 });
             encoder.bytes(F::LookupRow, &arena.row_digest(*row)).number(F::LookupOn, on.len());
             for (outer, inner) in on {
                 encoder.term(F::LookupOn, arena, *outer).term(F::LookupOn, arena, *inner);

@@ -29,7 +29,6 @@
 
 mod convert;
 mod encode;
-mod expression;
 mod facts;
 mod literal;
 mod meanings;
@@ -355,7 +354,7 @@ fn term_reads_of(arena: &Arena, id: TermId, reads: &mut Reads, seen: &mut Seen) 
             terms.push(*of);
             terms.extend(parameters);
         }
-        Term::Lookup { row, on, of } => {
+        Term::Lookup { row, on, nulls: _, of } => {
             rows.push(*row);
             terms.extend(on.iter().flat_map(|(outer, inner)| [outer, inner]));
             terms.push(*of);

@@ -166,10 +166,11 @@ pub enum Term {
         parameters: Vec<TermId>,
     },
     /// The value `of` the row that has the given values, of which there is at most one; null without. Pairs of an outer
-    /// term and one of `row`.
+    /// term and one of `row`; null finds null where `nulls` says so.
     Lookup {
         row: RowId,
         on: Vec<(TermId, TermId)>,
+        nulls: bool,
         of: TermId,
     },
 }

@@ -212,8 +212,10 @@ impl Printer<'_> {
             Term::Scalar { row, of, parameters } => {
                 format!("value({} of {}{})", self.term(*of), self.body(*row), self.parameters(parameters))
             }
-            Term::Lookup { row, on, of } => {
-                let pair = |(outer, inner): &(TermId, TermId)| format!("{} = {}", self.term(*inner), self.term(*outer));
+            Term::Lookup { row, on, nulls, of } => {
+                let equals = if *nulls { "is not distinct from" } else { "=" };
+                let pair =
+                    |(outer, inner): &(TermId, TermId)| format!("{} {equals} {}", self.term(*inner), self.term(*outer));
                 let on: Vec<String> = on.iter().map(pair).collect();
                 format!("lookup({} of {} where {})", self.term(*of), self.body(*row), on.join(" and "))
             }

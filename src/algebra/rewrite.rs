@@ -85,9 +85,9 @@ fn rebuild(
             let parameters = parameters.into_iter().map(|parameter| each(arena, parameter)).collect();
             make(arena, Term::Scalar { row, of, parameters })
         }
-        Term::Lookup { row, on, of } => {
+        Term::Lookup { row, on, nulls, of } => {
             let on = on.into_iter().map(|(outer, inner)| (each(arena, outer), inner)).collect();
-            make(arena, Term::Lookup { row, on, of })
+            make(arena, Term::Lookup { row, on, nulls, of })
         }
     };
     done.insert(term, result);
@@ -316,12 +316,12 @@ impl Parameters<'_> {
                 let parameters = self.terms(arena, parameters);
                 make(arena, Term::Scalar { row, of, parameters })
             }
-            Term::Lookup { row, on, of } => {
+            Term::Lookup { row, on, nulls, of } => {
                 let row = self.row(arena, row);
                 let on = on.into_iter().map(|(outer, inner)| (self.term(arena, outer), self.term(arena, inner)));
                 let on = on.collect();
                 let of = self.term(arena, of);
-                make(arena, Term::Lookup { row, on, of })
+                make(arena, Term::Lookup { row, on, nulls, of })
             }
         };
         self.terms.insert(id, result);

@@ -276,6 +276,36 @@ pub const PAIRS: &[Pair] = &[
         "select count(*) as z from w group by a, b",
         "select count(*) as z from w group by a",
     ),
+    only_z(
+        DEPENDENT_KEYS,
+        "another aggregate of one row",
+        "select k, sum(a) as z from t group by k",
+        "select k, sum(b) as z from t group by k",
+    ),
+    only_z(
+        DEPENDENT_KEYS,
+        "an aggregate of one row with a filter",
+        "select k, max(a) as z from t group by k",
+        "select k, max(a) filter (where b > 0) as z from t group by k",
+    ),
+    only_z(
+        DEPENDENT_KEYS,
+        "an argument is no filter",
+        "select k, count(a) as z from t group by k",
+        "select k, count(*) filter (where a is not null and s is not null) as z from t group by k",
+    ),
+    only_z(
+        NESTED_DISTINCT,
+        "an aggregate counts the rows without doubles",
+        "select x.a, count(*) as z from (select distinct a, b from w) x group by x.a",
+        "select a, count(*) as z from w group by a",
+    ),
+    only_z(
+        NESTED_DISTINCT,
+        "and those of the right columns",
+        "select x.a, count(*) as z from (select distinct a, b from w) x group by x.a",
+        "select x.a, count(*) as z from (select distinct a, b % 2 as b from w) x group by x.a",
+    ),
     different(
         DEPENDENT_KEYS,
         "a key that follows from nothing: a",

@@ -20,6 +20,25 @@ pub const PAIRS: &[Pair] = &[
         "select a, count(*) as n from w group by a",
         "select a, count(*) as n, max(b) as z from w group by a",
     ),
+    only_z(ADDS, "groups of one row each", "select k from t group by k", "select k, count(*) as z from t group by k"),
+    only_z(
+        ADDS,
+        "an aggregate over a subquery without doubles",
+        "select x.a from (select distinct a, b from w) x group by x.a",
+        "select x.a, count(*) as z from (select distinct a, b from w) x group by x.a",
+    ),
+    only_z(
+        ADDS,
+        "an aggregate over a union",
+        "select x.a from (select a from w union select b from w) x group by x.a",
+        "select x.a, count(*) filter (where x.a > 0) as z from (select a from w union select b from w) x group by x.a",
+    ),
+    only_z(
+        ADDS,
+        "another aggregate over a group",
+        "select x.a, count(*) as n from (select distinct a, b from w) x group by x.a",
+        "select x.a, count(*) as n, max(x.b) as z from (select distinct a, b from w) x group by x.a",
+    ),
     only_z(
         ADDS,
         "grouping sets",

@@ -1,11 +1,11 @@
 //! An analysed expression → a term. Every variant of the engine's expressions and operators is named here.
 
-use super::convert::{Converter, Unmodelled, is_exact, is_nested, unmodelled};
-use super::facts;
-use super::literal;
-use super::node::{Aggregate, Bound, RowId, Term, TermId, Window};
-use super::rewrite;
-use super::rules::{self, Rule, make};
+use super::{Converter, Unmodelled, is_exact, is_nested, unmodelled};
+use crate::algebra::facts;
+use crate::algebra::literal;
+use crate::algebra::node::{Aggregate, Bound, RowId, Term, TermId, Window};
+use crate::algebra::rewrite;
+use crate::algebra::rules::{self, Rule, make};
 use crate::sql::DataType;
 use crate::sql::types::storage_type;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -211,19 +211,16 @@ impl Converter<'_> {
     }
 
     /// The aggregate that an output column of an aggregation is.
-    pub(super) fn aggregate_term(
+    pub(super) fn aggregate_call(
         &mut self,
         row: RowId,
         expression: &Expr,
         schema: &DFSchema,
         columns: &[TermId],
-    ) -> Result<TermId> {
+    ) -> Result<Aggregate> {
         match expression {
-            Expr::Alias(alias) => self.aggregate_term(row, &alias.expr, schema, columns),
-            Expr::AggregateFunction(call) => {
-                let aggregate = self.call(row, call.func.name(), &call.params, schema, columns)?;
-                Ok(self.arena.add_term(Term::Aggregate(Box::new(aggregate))))
-            }
+            Expr::Alias(alias) => self.aggregate_call(row, &alias.expr, schema, columns),
+            Expr::AggregateFunction(call) => self.call(row, call.func.name(), &call.params, schema, columns),
             _ => unmodelled("an aggregation of something else than an aggregate"),
         }
     }
@@ -238,7 +235,7 @@ impl Converter<'_> {
     ) -> Result<Aggregate> {
         let mut arguments = self.expressions(&params.args, schema, columns)?;
         if function == "count" && Rule::CountRows.is_on() && !params.distinct {
-            let reaches = super::plant::overreaches(Rule::CountRows);
+            let reaches = crate::algebra::plant::overreaches(Rule::CountRows);
             let not_null = |term: &TermId| reaches || facts::not_null(self.arena, self.facts, row, *term);
             if arguments.iter().all(not_null) {
                 arguments = vec![self.number(1)?];
@@ -327,7 +324,7 @@ impl Converter<'_> {
         subquery: &Subquery,
         schema: &DFSchema,
         columns: &[TermId],
-    ) -> Result<(super::space::Finished, Vec<TermId>)> {
+    ) -> Result<(crate::algebra::space::Finished, Vec<TermId>)> {
         let plan: &LogicalPlan = &subquery.subquery;
         self.subquery(plan, schema, columns)
     }
@@ -372,7 +369,7 @@ impl Converter<'_> {
                 branches.insert(0, (value, value));
             }
         }
-        if super::plant::overreaches(Rule::SimpleCase) {
+        if crate::algebra::plant::overreaches(Rule::SimpleCase) {
             branches.sort();
         }
         // Without `else` it is null anyway.
@@ -384,7 +381,7 @@ impl Converter<'_> {
     fn cast(&mut self, from: &Expr, value: TermId, to: &DataType, safe: bool, schema: &DFSchema) -> Result<TermId> {
         let to = storage_type(to);
         let from = from.get_type(schema).map_err(|e| Unmodelled(e.to_string()))?;
-        let same = storage_type(&from) == to || super::plant::overreaches(Rule::Casts);
+        let same = storage_type(&from) == to || crate::algebra::plant::overreaches(Rule::Casts);
         if same && Rule::Casts.is_on() {
             return Ok(value);
         }
