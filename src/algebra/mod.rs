@@ -39,9 +39,6 @@ mod rewrite;
 mod rules;
 mod space;
 
-#[cfg(test)]
-mod tests;
-
 pub use encode::Field;
 pub use meanings::{AllMeanings, Meanings, meanings};
 pub use node::{Arena, Digest, Row, RowId, Term, TermId};

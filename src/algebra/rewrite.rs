@@ -2,6 +2,7 @@
 
 use super::node::{Aggregate, Arena, Bound, Row, RowId, SortTerm, Term, TermId, Window};
 use super::rules::make;
+use super::space::{Finished, Relation, Space};
 use std::collections::HashMap;
 
 /// Rebuilds a term with each atom replaced; everything else keeps its normal form. `done` remembers, so that shared parts
@@ -389,8 +390,11 @@ pub fn close(
     };
     let mut visitor = Parameters::new(&replace);
     let row = visitor.row(arena, row);
-    let of = of.map(|of| visitor.term(arena, of));
-    (row, of, kept)
+    let columns = of.map(|of| visitor.term(arena, of)).into_iter().collect();
+    // The leaves were put in order by conditions with the parameters' old numbers, which depend on the text.
+    let (leaves, conditions, columns) = Finished { row, columns }.open().into_select(arena);
+    let body = Relation { space: Space::Select { leaves, conditions }, columns }.finish(arena);
+    (body.row, body.columns.first().copied(), kept)
 }
 
 /// The parameters that a body uses, in order.

@@ -387,7 +387,7 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         by: build.stamp.by.clone(),
         reason: Some("no longer declared".to_owned()),
-        ..head.record.clone()
+        ..CommitRecord::clone(&head.record)
     };
     match build.store.commit(name, Some(head), commit).await {
         Ok(commit) => (SliceReport { version: Some(commit.number), rows: None, ..report }, None),

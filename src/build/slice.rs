@@ -16,6 +16,7 @@ use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Slice, schema_of};
 use crate::store::{Numbered, Store};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +33,7 @@ pub struct SliceBuild<'a> {
     pub progress: &'a dyn Progress,
     pub cancelled: &'a CancellationToken,
     pub head: Option<Numbered<CommitRecord>>,
-    pub head_build: Option<BuildRecord>,
+    pub head_build: Option<Arc<BuildRecord>>,
     /// The plan said `maybe`.
     pub was_maybe: bool,
 }
@@ -41,7 +42,7 @@ pub struct SliceBuild<'a> {
 pub struct Done {
     pub outcome: Outcome,
     pub commit: Numbered<CommitRecord>,
-    pub build: BuildRecord,
+    pub build: Arc<BuildRecord>,
     /// Bytes that were written.
     pub written: u64,
     /// It isn't what the sources as they are would give, because something that it reads isn't.
@@ -98,7 +99,7 @@ impl SliceBuild<'_> {
         };
         let commit = self.commit(CommitKind::Publish, reference, &staged, published).await?;
         let written = staged.bytes;
-        Ok(Done { outcome: Outcome::Built, commit, build: staged, written, behind: inputs.behind(&names) })
+        Ok(Done { outcome: Outcome::Built, commit, build: Arc::new(staged), written, behind: inputs.behind(&names) })
     }
 
     /// Columns that are known to identify a row.
@@ -139,7 +140,7 @@ impl SliceBuild<'_> {
                 let one = std::slice::from_ref(wanted);
                 if let Some(labels) = fit_any(self.slice, one, &record.keys, &record.sort_by) {
                     let over_sources = over(wanted);
-                    return Ok(Some(Served { over_sources, reference, record: record.clone(), labels }));
+                    return Ok(Some(Served { over_sources, reference, record: Arc::clone(record), labels }));
                 }
             }
         }

@@ -5,7 +5,7 @@ use crate::algebra::Meanings;
 use crate::build::{self, Build, Input, Progress, Report};
 use crate::exec::source_files;
 use crate::incremental::{self, FoundBuild, InputContent, StoreState, Wanted};
-use crate::manifest::{CommitRecord, InputRecord};
+use crate::manifest::{BuildReference, CommitRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
 use crate::store::{Numbered, StoreError, ask_all};
@@ -50,22 +50,21 @@ pub async fn plan(
     let found = ask_all(model.sources.keys().cloned().collect(), read).await?;
     state.sources = found.into_iter().filter_map(|(name, head)| Some((name, head?.record))).collect();
     state.heads = heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect();
-    let builds = heads.iter().filter_map(|(name, head)| {
-        let build = head.record.build.as_ref()?;
-        Some((name.clone(), RelationName::parse(&build.slice)?, build.id.clone()))
-    });
-    let read = |(name, folder, id): (RelationName, RelationName, String)| {
+    let builds = heads.iter().filter_map(|(name, head)| Some((name.clone(), head.record.build.clone()?)));
+    let read = |(name, reference): (RelationName, BuildReference)| {
         let store = session.store.clone();
-        async move { Ok(store.build(&folder, &id).await?.map(|(_, record)| (name, record))) }
+        async move { Ok(store.build_of(&reference).await?.map(|record| (name, record))) }
     };
     let found = ask_all(builds.collect(), read).await?;
     state.head_builds = found.into_iter().flatten().collect();
     // A build may have been made for other names, or by another slice: what counts is what it was published for.
     for (name, record) in &mut state.head_builds {
         let Some(head) = state.heads.get(name) else { continue };
-        record.inputs.clone_from(&head.inputs);
-        if let Some(preimage) = &head.preimage {
-            record.preimage = preimage.clone();
+        if record.inputs != head.inputs {
+            Arc::make_mut(record).inputs.clone_from(&head.inputs);
+        }
+        if let Some(preimage) = head.preimage.as_ref().filter(|preimage| **preimage != record.preimage) {
+            Arc::make_mut(record).preimage = preimage.clone();
         }
     }
     // A head whose build is gone can't be served or compared: it is built again.

@@ -26,6 +26,7 @@ impl Session {
     pub async fn open_with(project: &Project, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
         let store = Store::open(&config.store).await.map_err(|e| Box::new(e.diagnostic()))?;
+        let store = store.with_memo(project.memo.clone());
         let session = Session::with_store(project, store, options)?;
         session.runtime.register("pie://store", session.store.objects());
         for source in project.model.sources.values() {

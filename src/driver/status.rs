@@ -5,6 +5,7 @@ use crate::incremental::{Action, Reason};
 use crate::manifest::CommitRecord;
 use crate::name::RelationName;
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SliceState {
@@ -33,7 +34,7 @@ pub struct SliceStatus {
     pub owner: Option<String>,
     pub public: bool,
     pub state: SliceState,
-    pub head: Option<CommitRecord>,
+    pub head: Option<Arc<CommitRecord>>,
     /// Seconds since its last publish.
     pub age_seconds: Option<i64>,
     pub stale_after_seconds: Option<u64>,

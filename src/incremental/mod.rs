@@ -40,6 +40,7 @@ use crate::manifest::{
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What must be done for a slice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,14 +79,14 @@ impl Action {
 /// What is known of the store.
 #[derive(Clone, Default, Debug)]
 pub struct StoreState {
-    pub sources: BTreeMap<RelationName, SourceVersion>,
-    pub heads: BTreeMap<RelationName, CommitRecord>,
+    pub sources: BTreeMap<RelationName, Arc<SourceVersion>>,
+    pub heads: BTreeMap<RelationName, Arc<CommitRecord>>,
     /// Builds of heads, by slice.
-    pub head_builds: BTreeMap<RelationName, BuildRecord>,
+    pub head_builds: BTreeMap<RelationName, Arc<BuildRecord>>,
     /// Answers to [`Wanted::Builds`], by the key of their rows.
     pub builds: BTreeMap<String, Vec<FoundBuild>>,
     /// Answers to [`Wanted::SourceVersion`].
-    pub old_sources: BTreeMap<(RelationName, u64), Option<SourceVersion>>,
+    pub old_sources: BTreeMap<(RelationName, u64), Option<Arc<SourceVersion>>>,
 }
 
 /// A build that was found by the key of its rows.
@@ -93,7 +94,7 @@ pub struct StoreState {
 pub struct FoundBuild {
     pub found: KeyRecord,
     pub reference: BuildReference,
-    pub record: BuildRecord,
+    pub record: Arc<BuildRecord>,
 }
 
 /// Something that must be looked up before the changes are known.
@@ -127,7 +128,7 @@ pub struct Served {
     /// inputs.
     pub over_sources: bool,
     pub reference: BuildReference,
-    pub record: BuildRecord,
+    pub record: Arc<BuildRecord>,
     pub labels: Vec<LabelRecord>,
 }
 
@@ -209,7 +210,7 @@ impl Look<'_> {
     fn change(&mut self, slice: &Slice) -> (Change, Known) {
         let name = &slice.name;
         let inputs = self.model.stored_inputs(&slice.reads);
-        let head = self.state.heads.get(name).filter(|head| head.build.is_some());
+        let head = self.state.heads.get(name).map(Arc::as_ref).filter(|head| head.build.is_some());
         let input_bytes = inputs.iter().map(|input| self.bytes_of(input)).sum();
         let new = |action: Action, reasons: Vec<Reason>| Change {
             name: name.clone(),

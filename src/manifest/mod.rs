@@ -33,7 +33,7 @@ pub struct Content {
     pub rows: u64,
     pub columns: BTreeMap<String, String>,
     /// Where `columns` don't say in which order the rows are, digests that do: what they would be without a key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub ordered: BTreeMap<String, String>,
 }
 

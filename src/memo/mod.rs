@@ -8,6 +8,7 @@
 //!   digest of a query's text ──▶ what it reads, its tokens                        (resolve)
 //!   … and of what it reads   ──▶ its columns, key and order                       (semantic)
 //!                            ──▶ what it means                                    (algebra)
+//!   place, size and times of a record, or the digest of its bytes  ──▶ the record  (store)
 //! ```
 //!
 //! One file, written at its end: a head that names the program, then entries of a key, a length, a checksum and bytes.

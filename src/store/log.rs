@@ -2,47 +2,85 @@
 
 use super::{Store, StoreError};
 use crate::manifest::{self, digest};
+use crate::memo;
+use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path;
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A record with its number in its log and the digest of its bytes, which its child carries.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Numbered<T> {
     pub number: u64,
     pub blake3: String,
-    pub record: T,
+    pub record: Arc<T>,
 }
 
 /// How often a writer tries the next number when others take it first.
 const ATTEMPTS: u32 = 20;
 
 impl Store {
-    /// The numbers of a log's records, in order.
-    pub(super) async fn numbers(&self, folder: &Path) -> Result<Vec<u64>, StoreError> {
+    /// The records of a log as objects, in order.
+    async fn listed(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
         let list = self.objects.list(Some(folder));
-        let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
-        let mut numbers: Vec<u64> = metas.iter().filter_map(|meta| number(&meta.location)).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
+        let mut metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
+        metas.retain(|meta| number(&meta.location).is_some());
+        metas.sort_by_cached_key(|meta| number(&meta.location));
+        Ok(metas)
     }
 
-    /// The last number of every log below a folder, by the log's folder.
-    pub(super) async fn last_numbers(&self, folder: &Path) -> Result<BTreeMap<String, u64>, StoreError> {
+    /// The numbers of a log's records, in order.
+    pub(super) async fn numbers(&self, folder: &Path) -> Result<Vec<u64>, StoreError> {
+        Ok(self.listed(folder).await?.iter().filter_map(|meta| number(&meta.location)).collect())
+    }
+
+    /// The last record of every log below a folder, as objects.
+    pub(super) async fn last_objects(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
         let list = self.objects.list(Some(folder));
         let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
-        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        let mut last: BTreeMap<String, (u64, ObjectMeta)> = BTreeMap::new();
         for meta in metas {
             let (Some(number), Some((log, _))) = (number(&meta.location), meta.location.as_ref().rsplit_once('/'))
             else {
                 continue;
             };
-            let entry = last.entry(log.to_owned()).or_default();
-            *entry = number.max(*entry);
+            if last.get(log).is_none_or(|(before, _)| *before < number) {
+                last.insert(log.to_owned(), (number, meta));
+            }
         }
-        Ok(last)
+        Ok(last.into_values().map(|(_, meta)| meta).collect())
+    }
+
+    /// A listed record, from the memo where it was read before: it was created once and is never changed, and another object
+    /// in its place would have another tag.
+    pub(super) async fn listed_record<T: Serialize + DeserializeOwned>(
+        &self,
+        meta: &ObjectMeta,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        let Some(number) = number(&meta.location) else { return Ok(None) };
+        let size = meta.size.to_le_bytes();
+        let modified = meta.last_modified.timestamp_nanos_opt().unwrap_or_default().to_le_bytes();
+        let tag = meta.e_tag.as_deref().unwrap_or_default();
+        let parts: [&[u8]; 6] = [
+            std::any::type_name::<T>().as_bytes(),
+            self.identity.as_bytes(),
+            meta.location.as_ref().as_bytes(),
+            &size,
+            &modified,
+            tag.as_bytes(),
+        ];
+        let key = memo::key("record", parts);
+        if let Some((blake3, record)) = self.memo.get::<(String, T)>(&key) {
+            return Ok(Some(Numbered { number, blake3, record: Arc::new(record) }));
+        }
+        let found = self.read_record::<T>(&meta.location, number).await?;
+        if let Some(Numbered { blake3, record, .. }) = &found {
+            self.memo.put(key, &(blake3, record.as_ref()));
+        }
+        Ok(found)
     }
 
     pub(super) async fn record<T: DeserializeOwned>(
@@ -50,15 +88,25 @@ impl Store {
         folder: &Path,
         number: u64,
     ) -> Result<Option<Numbered<T>>, StoreError> {
-        let path = record_path(folder, number);
-        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
-        let record = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
-        Ok(Some(Numbered { number, blake3: digest(&bytes), record }))
+        self.read_record(&record_path(folder, number), number).await
     }
 
-    pub(super) async fn head<T: DeserializeOwned>(&self, folder: &Path) -> Result<Option<Numbered<T>>, StoreError> {
-        match self.numbers(folder).await?.last() {
-            Some(number) => self.record(folder, *number).await,
+    async fn read_record<T: DeserializeOwned>(
+        &self,
+        path: &Path,
+        number: u64,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        let Some(bytes) = self.read(path).await? else { return Ok(None) };
+        let record = manifest::read(&bytes).map_err(|e| StoreError::record(path, e))?;
+        Ok(Some(Numbered { number, blake3: digest(&bytes), record: Arc::new(record) }))
+    }
+
+    pub(super) async fn head<T: Serialize + DeserializeOwned>(
+        &self,
+        folder: &Path,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        match self.listed(folder).await?.last() {
+            Some(meta) => self.listed_record(meta).await,
             None => Ok(None),
         }
     }
@@ -84,7 +132,7 @@ impl Store {
             let path = record_path(folder, number);
             let outcome = self.create(&path, bytes.clone()).await;
             if outcome.is_ok() {
-                return Ok(Numbered { number, blake3: digest(&bytes), record });
+                return Ok(Numbered { number, blake3: digest(&bytes), record: Arc::new(record) });
             }
             match self.record::<T>(folder, number).await? {
                 Some(found) if is_mine(&found.record) => return Ok(found),
@@ -92,7 +140,7 @@ impl Store {
                 Some(found) => return Err(StoreError::Conflict { name: name.to_owned(), version: found.number }),
                 // Nothing landed: an error of the store itself, or a conditional put that failed for no visible reason.
                 None if matches!(outcome, Err(StoreError::Exists { .. })) => {}
-                None => return outcome.map(|()| Numbered { number, blake3: digest(&bytes), record }),
+                None => return outcome.map(|()| Numbered { number, blake3: digest(&bytes), record: Arc::new(record) }),
             }
             let longest = 50u64.saturating_mul(1 << attempt.min(6));
             // Full jitter from the id's random bits keeps writers from meeting again and again.

@@ -24,6 +24,7 @@ pub use location::{Location, Objects, open_objects};
 pub use log::Numbered;
 
 use crate::manifest::FORMAT;
+use crate::memo::Memo;
 use bytes::Bytes;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -38,6 +39,9 @@ pub struct Store {
     /// What people call it in messages: a path or a URL without secrets.
     shown: String,
     environment: String,
+    /// Of `store.json`.
+    identity: String,
+    memo: Memo,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +54,8 @@ impl Store {
     /// Opens a store, making it where there is none yet. Refuses one of a format that this version doesn't know.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
         let Objects { store, shown } = open_objects(location)?;
-        let store = Store { objects: store, shown, environment: "main".to_owned() };
+        let environment = "main".to_owned();
+        let mut store = Store { objects: store, shown, environment, identity: String::new(), memo: Memo::none() };
         let path = Path::from("store.json");
         let bytes = match store.read(&path).await? {
             Some(bytes) => bytes,
@@ -65,8 +70,14 @@ impl Store {
                 }
             }
         };
-        crate::manifest::read::<Identity>(&bytes).map_err(|e| StoreError::record(&path, e))?;
+        let identity: Identity = crate::manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
+        store.identity = identity.id;
         Ok(store)
+    }
+
+    /// Records that were read before needn't be read again.
+    pub fn with_memo(self, memo: Memo) -> Store {
+        Store { memo, ..self }
     }
 
     pub fn shown(&self) -> &str {
@@ -83,6 +94,14 @@ impl Store {
         match self.objects.get(path).await {
             Ok(result) => result.bytes().await.map(Some).map_err(|e| self.failed("read", path, e)),
             Err(datafusion::object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", path, error)),
+        }
+    }
+
+    async fn is_there(&self, path: &Path) -> Result<bool, StoreError> {
+        match self.objects.head(path).await {
+            Ok(_) => Ok(true),
+            Err(datafusion::object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(self.failed("read", path, error)),
         }
     }

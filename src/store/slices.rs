@@ -2,11 +2,13 @@
 
 use super::{Numbered, Store, StoreError};
 use crate::manifest::{self, BuildRecord, BuildReference, CommitRecord, KeyRecord, Keys, digest};
+use crate::memo;
 use crate::name::RelationName;
-use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
 use futures::TryStreamExt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Store {
     /// What readers of a slice see; `None` where it was never published. After a drop the record has no build.
@@ -24,12 +26,12 @@ impl Store {
 
     /// The heads of all slices: one listing and one read a slice.
     pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, Numbered<CommitRecord>>, StoreError> {
-        let last = self.last_numbers(&Path::from_iter(["heads", self.environment.as_str()])).await?;
-        let read = |(folder, number): (String, u64)| {
+        let last = self.last_objects(&Path::from_iter(["heads", self.environment.as_str()])).await?;
+        let read = |meta: ObjectMeta| {
             let store = self.clone();
-            async move { store.record::<CommitRecord>(&super::log::recorded(&folder), number).await }
+            async move { store.listed_record::<CommitRecord>(&meta).await }
         };
-        let records = super::ask_all(last.into_iter().collect(), read).await?;
+        let records = super::ask_all(last, read).await?;
         let named =
             records.into_iter().flatten().filter_map(|head| Some((RelationName::parse(&head.record.slice)?, head)));
         Ok(named.collect())
@@ -66,7 +68,10 @@ impl Store {
     }
 
     /// Finds the builds, of whatever slice, whose rows have a key: one listing and two reads for each.
-    pub async fn find_builds(&self, row: &str) -> Result<Vec<(KeyRecord, BuildReference, BuildRecord)>, StoreError> {
+    pub async fn find_builds(
+        &self,
+        row: &str,
+    ) -> Result<Vec<(KeyRecord, BuildReference, Arc<BuildRecord>)>, StoreError> {
         let folder = Path::from_iter(["keys", row]);
         let list = self.objects.list(Some(&folder));
         let mut metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", &folder, e))?;
@@ -100,11 +105,27 @@ impl Store {
         &self,
         slice: &RelationName,
         id: &str,
-    ) -> Result<Option<(BuildReference, BuildRecord)>, StoreError> {
+    ) -> Result<Option<(BuildReference, Arc<BuildRecord>)>, StoreError> {
         let path = self.build_folder(slice, id).join("build.json");
         let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let record: BuildRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&path, e))?;
-        Ok(Some((reference_to(&record, &bytes), record)))
+        Ok(Some((reference_to(&record, &bytes), Arc::new(record))))
+    }
+
+    /// The record of a build that a commit refers to; `None` where it is gone. Only whether it is there is asked of the store
+    /// where its bytes, which the reference names, were read before.
+    pub async fn build_of(&self, reference: &BuildReference) -> Result<Option<Arc<BuildRecord>>, StoreError> {
+        let Some(slice) = RelationName::parse(&reference.slice) else { return Ok(None) };
+        let key = memo::key("build", [reference.blake3.as_bytes()]);
+        if let Some(record) = self.memo.get::<BuildRecord>(&key) {
+            let path = self.build_folder(&slice, &reference.id).join("build.json");
+            return Ok(self.is_there(&path).await?.then(|| Arc::new(record)));
+        }
+        let Some((found, record)) = self.build(&slice, &reference.id).await? else { return Ok(None) };
+        if found == *reference {
+            self.memo.put(key, record.as_ref());
+        }
+        Ok(Some(record))
     }
 
     /// Records a finished and verified build and makes it findable by all its keys.

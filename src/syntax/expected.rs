@@ -103,7 +103,7 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         | Rule::slice_clause
         | Rule::test_clause
         | Rule::format_options
-        | Rule::query_char
+        | Rule::query_text
         | Rule::braces
         | Rule::parens
         | Rule::predicate_char

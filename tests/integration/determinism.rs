@@ -80,7 +80,7 @@ async fn digests(options: RuntimeOptions) -> BTreeMap<String, String> {
         assert!(built || starved, "{}: {:?}", slice.plan.name(), slice.diagnostics);
     }
     let heads = session.store.slice_heads().await.expect("the store works");
-    heads.into_iter().map(|(name, head)| (name.to_string(), head.record.content)).collect()
+    heads.into_iter().map(|(name, head)| (name.to_string(), head.record.content.clone())).collect()
 }
 
 #[test]

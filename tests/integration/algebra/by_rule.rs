@@ -285,6 +285,30 @@ pub const EQUAL: &[Pair] = &[
         "select id, sum(a) as s from u join w on w.b = u.k group by id",
     ),
     equal(
+        JOIN_ORDER,
+        "in a subquery with two columns of the query around",
+        "select a from w where exists (select 1 from w x join w y on x.a = y.b where x.b = w.a and y.a = w.b)",
+        "select a from w where exists (select 1 from w x join w y on x.a = y.b where y.a = w.b and x.b = w.a)",
+    ),
+    equal(
+        JOIN_ORDER,
+        "and written from the other side",
+        "select a from w where exists (select 1 from w x join w y on x.a = y.b where x.b = w.b and y.a = w.a)",
+        "select a from w where exists (select 1 from w y join w x on x.a = y.b where y.a = w.a and x.b = w.b)",
+    ),
+    equal(
+        JOIN_ORDER,
+        "in the second part of except",
+        "select a, b from w except select x.b as a, u.v as b from w x join u on u.k = x.a join w y on y.a = x.b",
+        "select a, b from (select b, a from w except select u.v, x.b from w x join u on u.k = x.a join w y on y.a = x.b) z",
+    ),
+    equal(
+        JOIN_ORDER,
+        "and the other column",
+        "select a, b from w except select u.v as a, x.b as b from w x join u on u.k = x.a join w y on y.a = x.b",
+        "select a, b from (select b, a from w except select x.b, u.v from w x join u on u.k = x.a join w y on y.a = x.b) z",
+    ),
+    equal(
         UNION_ORDER,
         "legs over the same rows",
         "select a as x, b as y from w union all select b as x, a as y from w",
