@@ -4,6 +4,7 @@
 //! The modules stand in the order of the data flow; each imports only from those above it (`ARCHITECTURE.md` has the
 //! table, a test enforces it).
 
+pub mod parallel;
 pub mod text;
 pub mod name;
 pub mod diagnostic;

@@ -22,6 +22,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+/// As in `pie`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is measured by default: slices and depth.
 const SHAPES: [(usize, usize); 6] = [(100, 10), (1_000, 10), (10_000, 10), (1_000, 4), (1_000, 40), (1_000, 400)];
 

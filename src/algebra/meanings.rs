@@ -4,10 +4,12 @@
 use super::convert::{Converter, Input};
 use super::facts::Facts;
 use super::node::{Arena, Digest, Row, Term};
+use super::plant;
 use super::space::Finished;
 use super::{CheckMeaning, Meaning, Reads, Seen};
 use crate::memo::{self, Key, Memo};
 use crate::name::RelationName;
+use crate::parallel;
 use crate::semantic::{SemanticModel, Slice};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -83,6 +85,12 @@ impl Meanings {
     pub fn inputs(&self, name: &RelationName) -> Option<&Meaning> {
         let (cell, slice) = (self.cells.get(name)?, self.model.slices.get(name)?);
         cell.inputs.get_or_init(|| self.find_inputs(slice)).as_ref()
+    }
+
+    /// Finds what the given slices mean over what they read, on all cores.
+    pub fn find_all(&self, slices: &[&RelationName]) {
+        let fault = plant::current();
+        parallel::map(slices, |name| plant::under(fault, || self.inputs(name).is_some()));
     }
 
     fn find_inputs(&self, slice: &Slice) -> Option<Meaning> {

@@ -21,13 +21,23 @@ thread_local! {
 
 /// Runs `work` on this thread with a fault put in.
 pub fn with<T>(fault: Fault, work: impl FnOnce() -> T) -> T {
+    under(Some(fault), work)
+}
+
+/// The fault on this thread, for those that it starts.
+pub(super) fn current() -> Option<Fault> {
+    FAULT.with(Cell::get)
+}
+
+/// Runs `work` on this thread with the fault of another one, if it has one.
+pub(super) fn under<T>(fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
     struct Reset(Option<Fault>);
     impl Drop for Reset {
         fn drop(&mut self) {
             FAULT.with(|cell| cell.set(self.0));
         }
     }
-    let _reset = Reset(FAULT.with(|cell| cell.replace(Some(fault))));
+    let _reset = Reset(FAULT.with(|cell| cell.replace(fault)));
     work()
 }
 

@@ -12,6 +12,7 @@
 
 mod error;
 mod inputs;
+mod queue;
 mod run;
 mod schedule;
 mod slice;

@@ -1,5 +1,6 @@
 //! Which slice runs when: each as soon as what it reads is done, at most `jobs` at once.
 
+use super::queue::{Queue, Twins};
 use super::slice::{Done, SliceBuild};
 use super::{BuildError, Input, Inputs};
 use crate::algebra::Meanings;
@@ -14,7 +15,7 @@ use crate::semantic::{SemanticModel, Slice};
 use crate::store::{Numbered, Store};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -104,43 +105,6 @@ pub struct Build {
     pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
 }
 
-/// Slices of a plan by how far they are: one is due once everything before it has a report. Each is looked at once and each
-/// dependency once.
-struct Queue {
-    /// For each slice how many others it still waits for.
-    waits_for: Vec<usize>,
-    /// For each slice those that wait for it.
-    before: Vec<Vec<usize>>,
-    due: BTreeSet<usize>,
-}
-
-impl Queue {
-    fn new(order: &[&SlicePlan]) -> Queue {
-        let places: HashMap<&RelationName, usize> =
-            order.iter().enumerate().map(|(index, slice)| (slice.name(), index)).collect();
-        let mut queue =
-            Queue { waits_for: vec![0; order.len()], before: vec![Vec::new(); order.len()], due: BTreeSet::new() };
-        for (index, slice) in order.iter().enumerate() {
-            // What isn't in the plan is there already.
-            let after: BTreeSet<usize> = slice.after.iter().filter_map(|name| places.get(name).copied()).collect();
-            queue.waits_for[index] = after.len();
-            after.into_iter().for_each(|other| queue.before[other].push(index));
-        }
-        queue.due = (0..order.len()).filter(|index| queue.waits_for[*index] == 0).collect();
-        queue
-    }
-
-    /// A slice has its report.
-    fn done(&mut self, index: usize) {
-        for reader in std::mem::take(&mut self.before[index]) {
-            self.waits_for[reader] -= 1;
-            if self.waits_for[reader] == 0 {
-                self.due.insert(reader);
-            }
-        }
-    }
-}
-
 /// Executes a plan. Errors of slices are in their reports; the others go on.
 ///
 /// Every slice that has something to do is a task of its own, so that independent ones use different cores.
@@ -159,6 +123,7 @@ pub async fn execute(build: Build) -> Report {
     let mut reports: BTreeMap<RelationName, SliceReport> = BTreeMap::new();
     // Due, with something to do.
     let mut ready: BTreeSet<usize> = BTreeSet::new();
+    let mut twins = Twins::default();
     let mut running = FuturesUnordered::new();
     loop {
         while let Some(index) = queue.due.pop_first() {
@@ -176,6 +141,9 @@ pub async fn execute(build: Build) -> Report {
         while running.len() < build.jobs.max(1)
             && let Some(index) = ready.pop_first()
         {
+            if !twins.may_start(&build, order[index], index) {
+                continue;
+            }
             let slice = order[index].clone();
             let pinned = inputs.only(&read_by(&build.model, &slice));
             let build = Arc::clone(&build);
@@ -185,6 +153,7 @@ pub async fn execute(build: Build) -> Report {
         // A task ends in a panic only through a bug; it must not be lost.
         let (index, (report, done)) = finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         let name = report.plan.name().clone();
+        ready.extend(twins.done(&build, order[index]));
         match done {
             Some(done) => add_done(&build, &name, &done, &mut inputs),
             None => {

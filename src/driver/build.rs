@@ -77,6 +77,9 @@ pub async fn plan(
     }
     // Each round answers what the one before asked for; there are at most as many as slices are deep.
     let meanings = Arc::new(Meanings::new(Arc::clone(model), project.memo.clone()));
+    let stored = model.slices.values().filter(|slice| !slice.is_virtual).map(|slice| &slice.name);
+    let asked = stored.filter(|name| demanded.as_ref().is_none_or(|demanded| demanded.contains(*name)));
+    meanings.find_all(&asked.collect::<Vec<_>>());
     loop {
         match incremental::changes(model, &meanings, &state, demanded.as_ref()) {
             Ok(changes) => {

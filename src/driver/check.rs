@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::memo::Memo;
+use crate::parallel;
 use crate::resolve;
 use crate::semantic::{self, SemanticModel};
 use crate::sql::ENGINE_VERSION;
@@ -10,12 +11,6 @@ use crate::text::FileId;
 use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Fewer files aren't worth a thread.
-const FILES_AT_ONCE: usize = 16;
-
-/// Declarations nest as deep as the limits allow, and parsing recurses.
-const PARSER_STACK: usize = 256 << 20;
 
 /// A checked project.
 #[derive(Clone, Debug)]
@@ -57,7 +52,7 @@ pub fn memo_of(workspace: &Workspace) -> Memo {
 
 /// As [`check`], without the work whose result `memo` knows. It says the same.
 pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
-    let parses = parse_all(&workspace);
+    let parses = parallel::map(&workspace.files, |id| syntax::parse(*id, workspace.sources.get(*id).text()));
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
@@ -69,33 +64,6 @@ pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
     cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
     memo.save();
     Project { workspace, parses, model: Arc::new(model), diagnostics, memo }
-}
-
-/// Parses the files on all cores, each by itself.
-fn parse_all(workspace: &Workspace) -> Vec<Parse> {
-    let parse = |ids: &[FileId]| -> Vec<Parse> {
-        ids.iter().map(|id| syntax::parse(*id, workspace.sources.get(*id).text())).collect()
-    };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if cores == 1 || workspace.files.len() < FILES_AT_ONCE {
-        return parse(&workspace.files);
-    }
-    let share = workspace.files.len().div_ceil(cores);
-    std::thread::scope(|scope| {
-        let started: Vec<_> = workspace
-            .files
-            .chunks(share)
-            .map(|ids| {
-                std::thread::Builder::new().stack_size(PARSER_STACK).spawn_scoped(scope, move || parse(ids)).ok()
-            })
-            .collect();
-        let shares = started.into_iter().zip(workspace.files.chunks(share)).map(|(started, ids)| match started {
-            // A thread ends in a panic only through a bug; it must not be lost.
-            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => parse(ids),
-        });
-        shares.flatten().collect()
-    })
 }
 
 /// Keeps the first findings of each file and says how many more there are.

@@ -1,48 +1,40 @@
-//! Keeps conditions that look at no column above aggregates without groups.
+//! Keeps conditions above aggregates without groups.
 //!
 //! DataFusion 55 moves a condition below an aggregate where it names only grouping keys, and takes one that names no column
 //! for such. Without groups an aggregate gives a row of no rows, so `where 2 <= (select count(*) …)` over it would let that
-//! row through. A limit that takes all rows is in the way of such moves.
+//! row through. A condition may lose its columns on the way down, where a projection in between gives constants. A limit
+//! that takes all rows is in the way of such moves.
 
 use crate::sql::LogicalPlan;
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
 use datafusion::logical_expr::logical_plan::{Aggregate, Limit};
-use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, lit};
 use std::sync::Arc;
 
 /// More rows than an aggregate over grouping sets gives, and few enough to add to.
 const ALL_ROWS: i64 = 1 << 40;
 
-/// Puts limits above the aggregates below conditions without columns. A condition that comes from outside of a correlated
-/// subquery has columns, so those are left as they are.
+/// Puts limits above such aggregates, in a plan that has conditions at all. A condition that comes from outside of a
+/// correlated subquery has columns, so those are left as they are.
 pub fn keep_above_aggregates(plan: LogicalPlan) -> Result<LogicalPlan> {
-    plan.transform_up_with_subqueries(|node| {
-        let conditions: &[Expr] = match &node {
-            LogicalPlan::Filter(filter) => std::slice::from_ref(&filter.predicate),
-            LogicalPlan::Join(join) => join.filter.as_slice(),
-            _ => &[],
-        };
-        let without_columns = |condition: &&Expr| {
-            !matches!(condition, Expr::Literal(..)) && condition.column_refs().is_empty() && !condition.contains_outer()
-        };
-        if !conditions.iter().flat_map(split_conjunction).any(|condition| without_columns(&condition)) {
-            return Ok(Transformed::no(node));
-        }
-        node.map_children(|child| child.transform_down(hold))
-    })
-    .data()
+    let mut conditions = false;
+    plan.apply_with_subqueries(|node| {
+        conditions |= matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
+        Ok(if conditions { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    if !conditions {
+        return Ok(plan);
+    }
+    plan.transform_up_with_subqueries(hold).data()
 }
 
 fn hold(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     match node {
-        // What is held already.
-        LogicalPlan::Limit(limit) => Ok(Transformed::new(LogicalPlan::Limit(limit), false, TreeNodeRecursion::Jump)),
         LogicalPlan::Aggregate(aggregate) if gives_a_row_of_none(&aggregate) && !has_outer(&aggregate)? => {
             let input = Arc::new(LogicalPlan::Aggregate(aggregate));
             let limit = Limit { skip: None, fetch: Some(Box::new(lit(ALL_ROWS))), input };
-            Ok(Transformed::new(LogicalPlan::Limit(limit), true, TreeNodeRecursion::Jump))
+            Ok(Transformed::yes(LogicalPlan::Limit(limit)))
         }
         other => Ok(Transformed::no(other)),
     }

@@ -21,6 +21,7 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::{self, DependencyGraph};
 use crate::memo::{Key, Memo};
 use crate::name::RelationName;
+use crate::parallel;
 use crate::resolve::{Declarations, RelationDeclaration};
 use crate::sql::Relation;
 use crate::text::SourceMap;
@@ -47,25 +48,56 @@ pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo) -> 
     let mut typed_sources = BTreeMap::new();
     let mut typed_slices = BTreeMap::new();
     // Members of cycles have no order; they are left unknown, and what reads them stays silent.
+    let mut levels: BTreeMap<usize, Vec<(&RelationName, &RelationDeclaration)>> = BTreeMap::new();
     for name in graph.order() {
-        let Some(declaration) = declarations.relations.get(name) else { continue };
-        let fact = match declaration {
-            RelationDeclaration::Source(declaration) => {
-                let (source, fact) = source::analyze(declaration, &mut diagnostics);
-                typed_sources.insert(name.clone(), source);
-                fact
+        if let Some(declaration) = declarations.relations.get(name) {
+            levels.entry(graph.depth(name)).or_default().push((name, declaration));
+        }
+    }
+    // What is equally deep doesn't read each other.
+    for level in levels.into_values() {
+        let typed = parallel::map(&level, |(_, declaration)| {
+            let mut found = Vec::new();
+            let (typed, fact) = typed(declaration, &known, sources, memo, &mut found);
+            (typed, fact, found)
+        });
+        for ((name, _), (typed, fact, found)) in level.into_iter().zip(typed) {
+            diagnostics.extend(found);
+            known.insert(name.clone(), fact);
+            match typed {
+                Typed::Source(source) => drop(typed_sources.insert(name.clone(), *source)),
+                Typed::Slice(slice) => drop(typed_slices.insert(name.clone(), *slice)),
             }
-            RelationDeclaration::Slice(declaration) => {
-                let (slice, fact) = remembered::analyze(declaration, &known, sources, memo, &mut diagnostics);
-                typed_slices.insert(name.clone(), slice);
-                fact
-            }
-        };
-        known.insert(name.clone(), fact);
+        }
     }
     unused::warn(&declarations, &graph, &mut diagnostics);
     let model = model::assemble(declarations, graph, typed_sources, typed_slices);
     (model, diagnostics)
+}
+
+/// A declaration, typed.
+enum Typed {
+    Source(Box<Source>),
+    Slice(Box<Slice>),
+}
+
+fn typed(
+    declaration: &RelationDeclaration,
+    known: &BTreeMap<RelationName, Known>,
+    sources: &SourceMap,
+    memo: &Memo,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Typed, Known) {
+    match declaration {
+        RelationDeclaration::Source(declaration) => {
+            let (source, fact) = source::analyze(declaration, diagnostics);
+            (Typed::Source(Box::new(source)), fact)
+        }
+        RelationDeclaration::Slice(declaration) => {
+            let (slice, fact) = remembered::analyze(declaration, known, sources, memo, diagnostics);
+            (Typed::Slice(Box::new(slice)), fact)
+        }
+    }
 }
 
 /// The graph of declarations alone, for those who need no types.

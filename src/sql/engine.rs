@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/5 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/6 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.

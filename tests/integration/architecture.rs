@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Modules that every module below them may import.
-const OPEN: [&str; 3] = ["text", "name", "diagnostic"];
+const OPEN: [&str; 4] = ["parallel", "text", "name", "diagnostic"];
 
 #[test]
 fn modules_stand_in_the_order_of_the_table() {
