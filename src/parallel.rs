@@ -1,6 +1,6 @@
 //! A function of many values, on all cores.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Fewer values aren't worth a thread.
 const WORTH_IT: usize = 16;
@@ -9,21 +9,26 @@ const WORTH_IT: usize = 16;
 const STACK: usize = 256 << 20;
 
 /// `of` of each item, in the order of the items. It must say the same on any thread; a panic in it comes out of here.
-pub fn map<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub fn map<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync) -> Vec<R> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if cores == 1 || items.len() < WORTH_IT {
-        return items.iter().map(of).collect();
+        return items.into_iter().map(of).collect();
     }
     // Items take unlike time: small batches are handed out as threads become free.
     let batch = (items.len() / (cores * 16)).clamp(1, 64);
-    let next = AtomicUsize::new(0);
+    let rest = Mutex::new((0, items.into_iter()));
+    let take = || {
+        let (number, rest) = &mut *rest.lock().unwrap_or_else(PoisonError::into_inner);
+        *number += 1;
+        let taken: Vec<T> = rest.take(batch).collect();
+        (!taken.is_empty()).then_some((*number, taken))
+    };
     let work = || {
         let mut done: Vec<(usize, Vec<R>)> = Vec::new();
-        loop {
-            let start = next.fetch_add(batch, Ordering::Relaxed);
-            let Some(rest) = items.get(start..).filter(|rest| !rest.is_empty()) else { return done };
-            done.push((start, rest[..batch.min(rest.len())].iter().map(&of).collect()));
+        while let Some((number, taken)) = take() {
+            done.push((number, taken.into_iter().map(&of).collect()));
         }
+        done
     };
     let mut batches = std::thread::scope(|scope| {
         let spawn = |_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok();
@@ -35,7 +40,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], of: impl Fn(&T) -> R + Sync) -> Vec<R>
         }
         done
     });
-    batches.sort_by_key(|(start, _)| *start);
+    batches.sort_by_key(|(number, _)| *number);
     batches.into_iter().flat_map(|(_, results)| results).collect()
 }
 
@@ -46,14 +51,14 @@ mod tests {
         for count in [0, 1, 15, 16, 17, 1_000, 4_097] {
             let items: Vec<usize> = (0..count).collect();
             let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
-            assert_eq!(super::map(&items, |item| item * 2), expected, "{count}");
+            assert_eq!(super::map(items, |item| item * 2), expected, "{count}");
         }
     }
 
     #[test]
     fn a_panic_is_not_lost() {
         let items: Vec<usize> = (0..100).collect();
-        let caught = std::panic::catch_unwind(|| super::map(&items, |item| assert_ne!(*item, 77)));
+        let caught = std::panic::catch_unwind(|| super::map(items, |item| assert_ne!(item, 77)));
         assert!(caught.is_err());
     }
 }

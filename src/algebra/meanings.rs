@@ -88,7 +88,7 @@ impl Meanings {
     }
 
     /// Finds what the given slices mean over what they read, on all cores.
-    pub fn find_all(&self, slices: &[&RelationName]) {
+    pub fn find_all(&self, slices: Vec<&RelationName>) {
         let fault = plant::current();
         parallel::map(slices, |name| plant::under(fault, || self.inputs(name).is_some()));
     }

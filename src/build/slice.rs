@@ -7,7 +7,7 @@ use crate::algebra::{Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
-use crate::incremental::{Served, fit_any, key_record, preimage, verified_digest};
+use crate::incremental::{Served, fit_any, key_record, preimage, show_the_same, verified_digest};
 use crate::manifest::{
     BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, InputRecord, KeyPreimage, Keys,
     LabelRecord, PartitionBuild, partitions_digest,
@@ -178,7 +178,8 @@ impl SliceBuild<'_> {
         }
         let stale = if over_sources { Vec::new() } else { inputs.stale_records(names) };
         let head = self.head.as_ref().filter(|head| {
-            head.record.build.as_ref().is_some_and(|build| build.id == reference.id) && head.record.columns == labels
+            let same_build = head.record.build.as_ref().is_some_and(|build| build.id == reference.id);
+            same_build && show_the_same(&record, &head.record.columns, &labels)
         });
         let proved = head.is_some_and(|head| head.record.verified == verified);
         let over_inputs = keys.iter().find(|(over_sources, _)| !over_sources && !apart);

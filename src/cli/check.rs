@@ -65,5 +65,6 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
             }
         }
     }
+    streams.leave(project);
     Ok(if errors > 0 { exit::FINDINGS } else { exit::CLEAN })
 }

@@ -144,7 +144,9 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
             write!(streams.out, "{text}")?;
         }
     }
-    Ok(match (broken, args.detailed_exitcode && !planned.plan.is_clean()) {
+    let clean = planned.plan.is_clean();
+    streams.leave((project, planned));
+    Ok(match (broken, args.detailed_exitcode && !clean) {
         (true, _) => exit::FINDINGS,
         (false, true) => exit::CHANGES,
         (false, false) => exit::CLEAN,

@@ -64,21 +64,25 @@ type Outcome = Result<u8, Stop>;
 /// Runs `pie` with the process's arguments and streams.
 pub fn main() -> std::process::ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    std::process::ExitCode::from(run_in_terminal(&args))
+    std::process::ExitCode::from(run_here(&args, true))
 }
 
 /// Runs `pie` with arguments (without the program's name) and the process's own streams.
 pub fn run_in_terminal(args: &[String]) -> u8 {
+    run_here(args, false)
+}
+
+fn run_here(args: &[String], last: bool) -> u8 {
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let terminal = err.is_terminal();
     let out_terminal = out.is_terminal();
-    let streams = Streams { out: &mut out, err: &mut err, terminal, out_terminal, color: false };
+    let streams = Streams { out: &mut out, err: &mut err, terminal, out_terminal, color: false, last };
     run_with(args, streams)
 }
 
 /// Runs `pie` with arguments (without the program's name), writing to the given streams as to files. Gives the exit code.
 pub fn run(args: &[String], out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> u8 {
-    run_with(args, Streams { out, err, terminal: false, out_terminal: false, color: false })
+    run_with(args, Streams { out, err, terminal: false, out_terminal: false, color: false, last: false })
 }
 
 /// Queries nest deep, and planning recurses: the compiler runs on a thread with room.

@@ -12,9 +12,18 @@ pub struct Streams<'a> {
     pub terminal: bool,
     pub out_terminal: bool,
     pub color: bool,
+    /// The process ends with this command.
+    pub last: bool,
 }
 
 impl Streams<'_> {
+    /// Gives up a value. Taking a large one to pieces takes longer than ending the process.
+    pub fn leave<T>(&self, value: T) {
+        if self.last {
+            std::mem::forget(value);
+        }
+    }
+
     /// `--color` first, then `NO_COLOR` and `CLICOLOR_FORCE`, then whether somebody is looking.
     pub fn wants_color(&self, choice: ColorChoice) -> bool {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");

@@ -4,7 +4,7 @@ use super::{Project, Session};
 use crate::algebra::Meanings;
 use crate::build::{self, Build, Input, Progress, Report};
 use crate::exec::source_files;
-use crate::incremental::{self, FoundBuild, InputContent, StoreState, Wanted};
+use crate::incremental::{self, FoundBuild, InputContent, Settled, StoreState, Wanted};
 use crate::manifest::{BuildReference, CommitRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
@@ -79,9 +79,10 @@ pub async fn plan(
     let meanings = Arc::new(Meanings::new(Arc::clone(model), project.memo.clone()));
     let stored = model.slices.values().filter(|slice| !slice.is_virtual).map(|slice| &slice.name);
     let asked = stored.filter(|name| demanded.as_ref().is_none_or(|demanded| demanded.contains(*name)));
-    meanings.find_all(&asked.collect::<Vec<_>>());
+    meanings.find_all(asked.collect());
+    let mut settled = Settled::default();
     loop {
-        match incremental::changes(model, &meanings, &state, demanded.as_ref()) {
+        match incremental::changes(model, &meanings, &state, demanded.as_ref(), &mut settled) {
             Ok(changes) => {
                 project.memo.save();
                 return Ok(Planned { plan: plan::plan(model, &changes), meanings, state, heads });

@@ -52,7 +52,7 @@ pub fn memo_of(workspace: &Workspace) -> Memo {
 
 /// As [`check`], without the work whose result `memo` knows. It says the same.
 pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
-    let parses = parallel::map(&workspace.files, |id| syntax::parse(*id, workspace.sources.get(*id).text()));
+    let parses = parallel::map(workspace.files.clone(), |id| syntax::parse(id, workspace.sources.get(id).text()));
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();

@@ -106,6 +106,19 @@ pub fn fit(slice: &Slice, wanted: &Keys, stored: &Keys, sort_by: &[String]) -> O
     same_order.then_some(labels)
 }
 
+/// Whether two labellings of a build show the same: a build may hold one column twice, and it says nothing which of the two
+/// is shown.
+pub fn show_the_same(build: &BuildRecord, one: &[LabelRecord], other: &[LabelRecord]) -> bool {
+    let twice = |a: &str, b: &str| {
+        build.keys.iter().any(|keys| keys.columns.get(a).is_some_and(|key| keys.columns.get(b) == Some(key)))
+    };
+    let alike = |a: &LabelRecord, b: &LabelRecord| {
+        let same = (&a.name, &a.data_type, a.nullable) == (&b.name, &b.data_type, b.nullable);
+        same && (a.stored == b.stored || twice(&a.stored, &b.stored))
+    };
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
+}
+
 /// As [`fit`], for any of several wanted keys and any of a build's.
 pub fn fit_any<'a>(
     slice: &Slice,

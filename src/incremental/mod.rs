@@ -30,7 +30,7 @@
 mod key;
 mod reason;
 
-pub use key::{InputContent, fit_any, key_record, preimage, shows, verified_digest};
+pub use key::{InputContent, fit_any, key_record, preimage, show_the_same, shows, verified_digest};
 pub use reason::{Reason, ReasonKind, affected, few, listed};
 
 use crate::algebra::{Meaning, Meanings};
@@ -39,7 +39,7 @@ use crate::manifest::{
 };
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What must be done for a slice.
@@ -169,22 +169,36 @@ struct Look<'a> {
     wanted: BTreeSet<Wanted>,
 }
 
+/// What was worked out before something had to be looked up, and doesn't depend on the answer.
+#[derive(Default)]
+pub struct Settled {
+    slices: HashMap<RelationName, (Change, Known, bool)>,
+}
+
 /// Works out the changes of the demanded slices (all, where `demanded` is `None`) or says what must be looked up first.
-/// Linear in slices, reads and columns.
+/// Linear in slices, reads and columns; when it is asked again with the answers, in the slices that they are about and those
+/// that come after them.
 pub fn changes(
     model: &SemanticModel,
     meanings: &Meanings,
     state: &StoreState,
     demanded: Option<&BTreeSet<RelationName>>,
+    settled: &mut Settled,
 ) -> Result<ChangeSet, Vec<Wanted>> {
     let mut look =
         Look { model, meanings, state, known: BTreeMap::new(), behind: BTreeSet::new(), wanted: BTreeSet::new() };
     let mut set = ChangeSet::default();
+    let mut wanted: BTreeSet<Wanted> = BTreeSet::new();
+    // Slices that asked something, and all that come after them.
+    let mut open: HashSet<&RelationName> = HashSet::new();
     for name in model.graph.order() {
         if let Some(source) = model.sources.get(name) {
             let content = state.sources.get(name).filter(|version| key::matches_declaration(source, version));
             let known = content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version)));
             look.known.insert(name.clone(), known);
+        }
+        if !open.is_empty() && model.graph.inputs(name).iter().any(|input| open.contains(input)) {
+            open.insert(name);
         }
         let Some(slice) = model.slices.get(name).filter(|slice| !slice.is_virtual) else { continue };
         if demanded.is_some_and(|demanded| !demanded.contains(name)) {
@@ -193,12 +207,29 @@ pub fn changes(
             look.known.insert(name.clone(), after);
             continue;
         }
-        let (change, after) = look.change(slice);
+        let (change, after) = match settled.slices.remove(name).filter(|_| !open.contains(name)) {
+            Some((change, after, behind)) => {
+                if behind {
+                    look.behind.insert(name.clone());
+                }
+                (change, after)
+            }
+            None => look.change(slice),
+        };
+        if !look.wanted.is_empty() {
+            open.insert(name);
+            wanted.append(&mut look.wanted);
+        }
         look.known.insert(name.clone(), after);
         set.changes.push(change);
     }
-    if !look.wanted.is_empty() {
-        return Err(look.wanted.into_iter().collect());
+    if !wanted.is_empty() {
+        for change in set.changes.into_iter().filter(|change| !open.contains(&change.name)) {
+            let Some(after) = look.known.remove(&change.name) else { continue };
+            let behind = look.behind.contains(&change.name);
+            settled.slices.insert(change.name.clone(), (change, after, behind));
+        }
+        return Err(wanted.into_iter().collect());
     }
     if demanded.is_none() {
         set.changes.extend(drops(model, state));
@@ -362,7 +393,7 @@ impl Look<'_> {
         let verified = self.verified(slice);
         // What a check reads may still be on its way: the build looks again.
         let same_promises = verified.is_none_or(|verified| verified == head.verified);
-        let same = same_build && head.columns == served.labels && same_promises;
+        let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
         if same && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
     }
 
@@ -394,7 +425,7 @@ impl Look<'_> {
                 let meaning = self.meanings.inputs(&slice.name);
                 reasons.extend(reason::of_query(self.model, slice, meaning, build, head).0);
             }
-        } else if head.columns != served.labels {
+        } else if !show_the_same(&served.record, &head.columns, &served.labels) {
             reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
         }
         if reasons.is_empty() && self.written_otherwise(slice, head) {

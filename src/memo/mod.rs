@@ -12,8 +12,8 @@
 //! ```
 //!
 //! One file, written at its end: a head that names the program, then entries of a key, a length, a checksum and bytes.
-//! Several processes may write at once, each with one call: what is torn or damaged ends the reading, and the next
-//! writer begins anew.
+//! Several processes may write at once, each with one call: what is torn ends the reading, what is damaged isn't
+//! believed when it is asked for, and the next writer begins anew.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A digest of all that a fact follows from.
@@ -42,9 +42,9 @@ struct Shelf {
     path: PathBuf,
     head: Vec<u8>,
     bytes: Vec<u8>,
-    places: HashMap<Key, Range<usize>>,
+    places: HashMap<Key, Entry>,
     /// The file can be gone on with; otherwise it is begun anew.
-    sound: bool,
+    sound: AtomicBool,
     fresh: Mutex<BTreeMap<Key, Vec<u8>>>,
 }
 
@@ -80,15 +80,15 @@ impl Memo {
         let bytes = if small { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
         let (places, sound) =
             if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
-        let shelf = Shelf { path, head, bytes, places, sound, fresh: Mutex::default() };
+        let shelf = Shelf { path, head, bytes, places, sound: AtomicBool::new(sound), fresh: Mutex::default() };
         Memo { shelf: Some(Arc::new(shelf)), planned: Arc::default() }
     }
 
     /// A fact, where it is known.
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Option<T> {
         let shelf = self.shelf.as_ref()?;
-        if let Some(place) = shelf.places.get(key) {
-            return postcard::from_bytes(&shelf.bytes[place.clone()]).ok();
+        if let Some(bytes) = shelf.kept(key) {
+            return postcard::from_bytes(bytes).ok();
         }
         let fresh = shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner);
         fresh.get(key).and_then(|bytes| postcard::from_bytes(bytes).ok())
@@ -97,7 +97,7 @@ impl Memo {
     /// Keeps a fact until it is saved.
     pub fn put<T: Serialize>(&self, key: Key, fact: &T) {
         let Some(shelf) = &self.shelf else { return };
-        if shelf.places.contains_key(&key) {
+        if shelf.kept(&key).is_some() {
             return;
         }
         if let Ok(bytes) = postcard::to_stdvec(fact) {
@@ -131,6 +131,17 @@ impl Memo {
 }
 
 impl Shelf {
+    /// The bytes of a fact in the file. They are looked through only now: most runs ask for a part of what is kept.
+    fn kept(&self, key: &Key) -> Option<&[u8]> {
+        let Entry { sum, bytes } = self.places.get(key)?;
+        let bytes = &self.bytes[bytes.clone()];
+        if checksum(key, bytes) == *sum {
+            return Some(bytes);
+        }
+        self.sound.store(false, Ordering::Relaxed);
+        None
+    }
+
     fn write(&self, fresh: &BTreeMap<Key, Vec<u8>>) -> std::io::Result<()> {
         let mut text = Vec::new();
         for (key, bytes) in fresh {
@@ -141,7 +152,7 @@ impl Shelf {
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         // Another process may have begun the file meanwhile: its end is where ours goes on, if it is of the same program.
-        let goes_on = self.sound || begins_with(&self.path, &self.head);
+        let goes_on = self.sound.load(Ordering::Relaxed) || begins_with(&self.path, &self.head);
         if goes_on {
             return std::fs::OpenOptions::new().append(true).open(&self.path)?.write_all(&text);
         }
@@ -157,28 +168,40 @@ impl Shelf {
 /// Whether a file that was empty or missing when it was read is there now, written by the same program and no more damaged.
 fn begins_with(path: &Path, head: &[u8]) -> bool {
     let Ok(bytes) = std::fs::read(path) else { return false };
-    bytes.len() as u64 <= MAX_BYTES && bytes.starts_with(head) && entries(&bytes, head.len()).1
+    let whole = |places: HashMap<Key, Entry>| {
+        places.iter().all(|(key, entry)| checksum(key, &bytes[entry.bytes.clone()]) == entry.sum)
+    };
+    let (places, sound) = if bytes.starts_with(head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
+    bytes.len() as u64 <= MAX_BYTES && sound && whole(places)
+}
+
+/// A fact's place.
+struct Entry {
+    sum: [u8; 8],
+    bytes: Range<usize>,
 }
 
 /// The places of all entries, and whether they reach to the end.
-fn entries(bytes: &[u8], start: usize) -> (HashMap<Key, Range<usize>>, bool) {
+fn entries(bytes: &[u8], start: usize) -> (HashMap<Key, Entry>, bool) {
     let mut places = HashMap::new();
     let mut at = start;
     while at < bytes.len() {
-        let Some(entry) = entry(bytes, at) else { return (places, false) };
-        at = entry.1.end;
-        places.insert(entry.0, entry.1);
+        let Some((key, entry)) = entry(bytes, at) else { return (places, false) };
+        at = entry.bytes.end;
+        places.insert(key, entry);
     }
     (places, true)
 }
 
-fn entry(bytes: &[u8], at: usize) -> Option<(Key, Range<usize>)> {
+fn entry(bytes: &[u8], at: usize) -> Option<(Key, Entry)> {
     let head = bytes.get(at..at + 48)?;
     let key: Key = head[..32].try_into().ok()?;
     let length = usize::try_from(u64::from_le_bytes(head[32..40].try_into().ok()?)).ok()?;
+    let sum = head[40..48].try_into().ok()?;
     let start = at + 48;
     let place = start..start.checked_add(length)?;
-    (checksum(&key, bytes.get(place.clone())?) == head[40..48]).then_some((key, place))
+    bytes.get(place.clone())?;
+    Some((key, Entry { sum, bytes: place }))
 }
 
 fn checksum(key: &Key, bytes: &[u8]) -> [u8; 8] {
@@ -220,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_what_comes_after_it_and_is_mended() {
+    fn what_is_damaged_is_not_believed_and_what_is_torn_is_mended() {
         let folder = tempfile::tempdir().expect("a folder");
         let memo = Memo::open(folder.path(), "one");
         for number in 0..20 {

@@ -4,6 +4,7 @@ use super::reference::resolve_reads;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::memo::{self, Memo};
+use crate::parallel;
 use crate::sql::{self, ParsedExpression, ParsedQuery, QueryFacts, QueryLimits};
 use crate::text::{SourceMap, Span};
 use std::collections::btree_map::Entry;
@@ -128,21 +129,39 @@ fn parse_queries(
     memo: &Memo,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    for declaration in into.relations.values_mut() {
-        let RelationDeclaration::Slice(slice) = declaration else { continue };
-        let key = memo.is_on().then(|| parsing_key(slice, sources, limits));
-        if let Some(known) = key.and_then(|key| memo.get::<Vec<QueryFacts>>(&key)) {
-            take_known(slice, limits, known);
-            continue;
-        }
-        let before = diagnostics.len();
-        parse_slice(slice, sources, limits, diagnostics);
-        if let Some(key) = key.filter(|_| diagnostics.len() == before) {
-            let checks =
-                slice.checks.iter().filter_map(|check| check.predicate.as_ref()).map(ParsedExpression::violations);
-            let facts: Vec<QueryFacts> = slice.query.iter().chain(checks).map(ParsedQuery::facts).collect();
-            memo.put(key, &facts);
-        }
+    let slices: Vec<&mut SliceDeclaration> = into
+        .relations
+        .values_mut()
+        .filter_map(|declaration| match declaration {
+            RelationDeclaration::Slice(slice) => Some(slice.as_mut()),
+            RelationDeclaration::Source(_) => None,
+        })
+        .collect();
+    let found = parallel::map(slices, |slice| {
+        let mut found = Vec::new();
+        parse_or_recall(slice, sources, limits, memo, &mut found);
+        found
+    });
+    diagnostics.extend(found.into_iter().flatten());
+}
+
+/// Reads a slice's query and predicates, unless `memo` knows them.
+fn parse_or_recall(
+    slice: &mut SliceDeclaration,
+    sources: &SourceMap,
+    limits: &QueryLimits,
+    memo: &Memo,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let key = memo.is_on().then(|| parsing_key(slice, sources, limits));
+    if let Some(known) = key.and_then(|key| memo.get::<Vec<QueryFacts>>(&key)) {
+        return take_known(slice, limits, known);
+    }
+    parse_slice(slice, sources, limits, diagnostics);
+    if let Some(key) = key.filter(|_| diagnostics.is_empty()) {
+        let checks = slice.checks.iter().filter_map(|check| check.predicate.as_ref()).map(ParsedExpression::violations);
+        let facts: Vec<QueryFacts> = slice.query.iter().chain(checks).map(ParsedQuery::facts).collect();
+        memo.put(key, &facts);
     }
 }
 

@@ -56,12 +56,12 @@ pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo) -> 
     }
     // What is equally deep doesn't read each other.
     for level in levels.into_values() {
-        let typed = parallel::map(&level, |(_, declaration)| {
+        let typed = parallel::map(level, |(name, declaration)| {
             let mut found = Vec::new();
             let (typed, fact) = typed(declaration, &known, sources, memo, &mut found);
-            (typed, fact, found)
+            (name, typed, fact, found)
         });
-        for ((name, _), (typed, fact, found)) in level.into_iter().zip(typed) {
+        for (name, typed, fact, found) in typed {
             diagnostics.extend(found);
             known.insert(name.clone(), fact);
             match typed {

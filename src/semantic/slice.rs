@@ -46,6 +46,7 @@ pub(super) fn analyze(
     if let (Some(query), Some((catalog, poisoned))) =
         (&declaration.query, inputs(&declaration.reads, declaration.unresolved || too_large, known))
     {
+        let unnamed = sql::unnamed_columns(query, text);
         let planned = sql::plan_query(query, &catalog, text, &poisoned);
         memo.count_planned();
         plan = planned.plan;
@@ -62,7 +63,7 @@ pub(super) fn analyze(
             }
             untyped_columns(output, query.span, diagnostics);
             duplicate_columns(output, query.span, diagnostics);
-            for span in sql::unnamed_columns(query, text) {
+            for span in unnamed {
                 diagnostics.push(
                     Diagnostic::warning(Code::UnnamedColumn, "this column has no name of its own")
                         .at(span, "named by the engine after its expression")

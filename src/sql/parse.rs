@@ -13,13 +13,13 @@ use datafusion::sql::sqlparser::tokenizer::{self, Location, Token, TokenWithSpan
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A query that may be planned: one read-only query without functions of the clock or of chance.
 #[derive(Clone, Debug)]
 pub struct ParsedQuery {
-    /// Its tree; of a query that was known already it is made when it is needed.
-    tree: Arc<OnceLock<Option<Box<Query>>>>,
+    /// Its tree, from when it is needed until it is planned: trees are large.
+    tree: Arc<Mutex<Option<Arc<Query>>>>,
     origin: Origin,
     /// The query's place in the file.
     pub span: Span,
@@ -50,22 +50,29 @@ pub struct QueryFacts {
 
 impl ParsedQuery {
     /// The query's tree. `source` must be the text that it was parsed from.
-    pub(super) fn tree(&self, source: &SourceText) -> Option<&Query> {
-        let parse = || match &self.origin {
-            Origin::Query(purpose, limits) => {
-                parse_for(*purpose, source, self.span, limits).ok().and_then(ParsedQuery::into_tree)
-            }
-            Origin::Predicate(of, limits) => {
-                let of: Vec<&str> = of.iter().map(String::as_str).collect();
-                let parsed = parse_predicate(source, self.span, &of, limits).ok();
-                parsed.and_then(|parsed| parsed.violations.into_tree())
-            }
-        };
-        self.tree.get_or_init(parse).as_deref()
+    pub(super) fn tree(&self, source: &SourceText) -> Option<Arc<Query>> {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        if tree.is_none() {
+            *tree = self.parse(source);
+        }
+        tree.clone()
     }
 
-    fn into_tree(self) -> Option<Box<Query>> {
-        Arc::into_inner(self.tree)?.into_inner()?
+    /// The same for the last time, as it seems: the tree isn't kept.
+    pub(super) fn take_tree(&self, source: &SourceText) -> Option<Arc<Query>> {
+        let tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner).take();
+        tree.or_else(|| self.parse(source))
+    }
+
+    fn parse(&self, source: &SourceText) -> Option<Arc<Query>> {
+        let parsed = match &self.origin {
+            Origin::Query(purpose, limits) => parse_for(*purpose, source, self.span, limits).ok()?,
+            Origin::Predicate(of, limits) => {
+                let of: Vec<&str> = of.iter().map(String::as_str).collect();
+                parse_predicate(source, self.span, &of, limits).ok()?.violations
+            }
+        };
+        Arc::into_inner(parsed.tree)?.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What can be kept of it.
@@ -206,8 +213,9 @@ fn parse_for(
 ) -> Result<ParsedQuery, Vec<Diagnostic>> {
     let tokens = tokenize(source, span, limits)?;
     gate::check_statement(purpose, source, span, &tokens)?;
-    let query = parse_tokens(source, span, tokens.clone(), limits)?;
-    finish(purpose, source, span, query, &tokens, limits)
+    let normalized = normalized_tokens(&tokens);
+    let query = parse_tokens(source, span, tokens, limits)?;
+    finish(purpose, source, span, query, normalized, limits)
 }
 
 /// Parses the predicate at `span` over the rows of the relation `of`, which it may name its columns of.
@@ -236,11 +244,10 @@ pub fn parse_predicate(
     tokens.extend(synthetic(" where not ("));
     tokens.extend(predicate);
     tokens.extend(synthetic(")"));
-    let query = parse_tokens(source, span, tokens.clone(), limits)?;
+    let query = parse_tokens(source, span, tokens, limits)?;
     let of_parts = of.iter().map(|part| (*part).to_owned()).collect();
-    let mut violations = finish(Purpose::Slice, source, span, query, &tokens, limits)?;
+    let mut violations = finish(Purpose::Slice, source, span, query, normalized, limits)?;
     violations.origin = Origin::Predicate(of_parts, *limits);
-    violations.normalized = normalized;
     let own = of.join(".");
     violations.references.retain(|reference| !(reference.span.is_empty() && reference.key() == own));
     Ok(ParsedExpression { violations, span })
@@ -313,13 +320,15 @@ fn parse_tokens(
     tokens: Vec<TokenWithSpan>,
     limits: &QueryLimits,
 ) -> Result<Box<Query>, Vec<Diagnostic>> {
-    let mut parser = parser(limits).with_tokens_with_locations(tokens.clone());
-    let query = parser.parse_query().map_err(|e| vec![parser_error(source, span, &tokens, &e)])?;
-    let semicolon = parser.consume_token(&Token::SemiColon);
-    let next = parser.peek_token_ref();
-    if next.token == Token::EOF {
-        return Ok(query);
-    }
+    let mut parser = parser(limits).with_tokens_with_locations(tokens);
+    let parsed = parser.parse_query();
+    let semicolon = parsed.is_ok() && parser.consume_token(&Token::SemiColon);
+    let next = parser.peek_token_ref().clone();
+    let tokens = match parsed {
+        Ok(query) if next.token == Token::EOF => return Ok(query),
+        Ok(_) => parser.into_tokens(),
+        Err(error) => return Err(vec![parser_error(source, span, &parser.into_tokens(), &error)]),
+    };
     let at = byte_span(source, span, next.span);
     let found = source.text()[at.range()].lines().next().unwrap_or_default().to_owned();
     Err(vec![if semicolon {
@@ -416,22 +425,22 @@ fn finish(
     source: &SourceText,
     span: Span,
     query: Box<Query>,
-    tokens: &[TokenWithSpan],
+    normalized: String,
     limits: &QueryLimits,
 ) -> Result<ParsedQuery, Vec<Diagnostic>> {
     let diagnostics = gate::check_query(purpose, source, span, &query);
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let references = references(source, span, &query);
+    let (query, references) = references(source, span, query);
     let expansion = expansion(&query);
-    let tree = Arc::new(OnceLock::from(Some(query)));
+    let tree = Arc::new(Mutex::new(Some(Arc::from(query))));
     let origin = Origin::Query(purpose, *limits);
-    Ok(ParsedQuery { tree, origin, span, references, normalized: normalized_tokens(tokens), expansion })
+    Ok(ParsedQuery { tree, origin, span, references, normalized, expansion })
 }
 
-/// The relations that the query names, without its own CTEs, each place once.
-fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationReference> {
+/// The relations that the query names, without its own CTEs, each place once; and the query.
+fn references(source: &SourceText, span: Span, query: Box<Query>) -> (Box<Query>, Vec<RelationReference>) {
     #[derive(Default)]
     struct Names {
         relations: Vec<ObjectName>,
@@ -453,10 +462,7 @@ fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationRef
     }
     let mut names = Names::default();
     let _ = query.visit(&mut names);
-    let statement = datafusion::sql::parser::Statement::Statement(Box::new(Statement::Query(Box::new(query.clone()))));
-    let relations: BTreeSet<String> = datafusion::sql::resolve::resolve_table_references(&statement, true)
-        .map(|(relations, _)| relations.iter().map(|relation| relation.to_string().to_lowercase()).collect())
-        .unwrap_or_default();
+    let (query, relations) = table_references(query);
     let mut references: Vec<RelationReference> = Vec::new();
     let is_function =
         |name: &ObjectName| names.functions.iter().any(|other| other == name && other.span() == name.span());
@@ -475,7 +481,23 @@ fn references(source: &SourceText, span: Span, query: &Query) -> Vec<RelationRef
         }
     }
     references.sort_by_key(|reference| reference.span.start);
-    references
+    (query, references)
+}
+
+/// The names, folded, that the engine would look up; and the query, which it wants in a box of its own.
+fn table_references(query: Box<Query>) -> (Box<Query>, BTreeSet<String>) {
+    use datafusion::sql::parser::Statement as EngineStatement;
+    let statement = EngineStatement::Statement(Box::new(Statement::Query(query)));
+    let relations = datafusion::sql::resolve::resolve_table_references(&statement, true)
+        .map(|(relations, _)| relations.iter().map(|relation| relation.to_string().to_lowercase()).collect())
+        .unwrap_or_default();
+    match statement {
+        EngineStatement::Statement(statement) => match *statement {
+            Statement::Query(query) => (query, relations),
+            _ => unreachable!("it was made a query above"),
+        },
+        _ => unreachable!("it was made a statement above"),
+    }
 }
 
 /// An identifier's text: folded unless quoted.

@@ -17,6 +17,7 @@ use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Query, SelectItem, SetExpr, Spanned, Statement};
 use datafusion::sql::sqlparser::tokenizer::{self, Location};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How many errors of one query are looked for.
 const MAX_ERRORS: usize = 20;
@@ -72,10 +73,10 @@ fn plan_with(
     close: bool,
 ) -> PlannedQuery {
     let mut found = Found { diagnostics: Vec::new(), silent: false };
-    let Some(tree) = parsed.tree(source) else {
+    let Some(tree) = parsed.take_tree(source) else {
         return PlannedQuery { plan: None, columns: None, diagnostics: Vec::new() };
     };
-    let mut query = tree.clone();
+    let mut query = Arc::clone(&tree);
     let mut poisoned_spans: Vec<Span> = Vec::new();
     for _ in 0..MAX_ERRORS {
         let (plan, warnings) = match plan_once(&query, catalog) {
@@ -94,7 +95,7 @@ fn plan_with(
                     break;
                 }
                 poisoned_spans.extend(places.iter().map(|place| place.span));
-                query = places.iter().fold(query, |query, place| localize::without(&query, place.index));
+                query = places.iter().fold(query, |query, place| Arc::new(localize::without(&query, place.index)));
                 continue;
             }
         };
@@ -102,13 +103,13 @@ fn plan_with(
         if poisoned_spans.is_empty() {
             found.diagnostics.extend(warnings.iter().filter_map(|warning| read_warning(warning, source, parsed.span)));
         }
-        let mut columns = output_columns(&plan, tree, source, parsed.span);
+        let mut columns = output_columns(&plan, &tree, source, parsed.span);
         for column in &mut columns {
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
-        let plan = if clean && close { closed(plan, tree, parsed, source, &mut found) } else { plan };
+        let plan = if clean && close { closed(plan, &tree, parsed, source, &mut found) } else { plan };
         let errors = found.diagnostics.iter().any(Diagnostic::is_error);
         diagnostic::sort(&mut found.diagnostics);
         let plan = (clean && !errors).then_some(plan);

@@ -24,6 +24,8 @@ pub enum Location {
 pub struct Objects {
     pub store: Arc<dyn ObjectStore>,
     pub shown: String,
+    /// The same as `store`, where it is a local folder.
+    pub local: Option<Arc<LocalFileSystem>>,
 }
 
 /// Opens a place. Credentials are taken as object_store takes them from the environment, and appear in no message.
@@ -35,22 +37,23 @@ pub fn open_objects(location: &Location) -> Result<Objects, StoreError> {
             std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| failed(super::error::cause(&e)))?;
             // Folders that a removed file leaves empty go with it.
-            Ok(Objects { store: Arc::new(store.with_automatic_cleanup(true)), shown })
+            let local = Arc::new(store.with_automatic_cleanup(true));
+            Ok(Objects { store: local.clone(), shown, local: Some(local) })
         }
         Location::Url(text) => {
             let failed = |cause: String| StoreError::Location { location: without_secrets(text), cause };
             let url = Url::parse(text).map_err(|e| failed(e.to_string()))?;
             if url.scheme() == "memory" {
-                return Ok(Objects { store: Arc::new(InMemory::new()), shown: "memory".to_owned() });
+                return Ok(Objects { store: Arc::new(InMemory::new()), shown: "memory".to_owned(), local: None });
             }
             let environment = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
             let (store, prefix) = parse_url_opts(&url, environment).map_err(|e| failed(super::error::cause(&e)))?;
             let store: Arc<dyn ObjectStore> = Arc::from(store);
             let shown = without_secrets(text);
             if prefix == Path::default() {
-                return Ok(Objects { store, shown });
+                return Ok(Objects { store, shown, local: None });
             }
-            Ok(Objects { store: Arc::new(PrefixStore::new(store, prefix)), shown })
+            Ok(Objects { store: Arc::new(PrefixStore::new(store, prefix)), shown, local: None })
         }
     }
 }

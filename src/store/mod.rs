@@ -26,6 +26,7 @@ pub use log::Numbered;
 use crate::manifest::FORMAT;
 use crate::memo::Memo;
 use bytes::Bytes;
+use datafusion::object_store::local::LocalFileSystem;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use futures::{StreamExt, TryStreamExt};
@@ -36,6 +37,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
+    local: Option<Arc<LocalFileSystem>>,
     /// What people call it in messages: a path or a URL without secrets.
     shown: String,
     environment: String,
@@ -53,9 +55,9 @@ struct Identity {
 impl Store {
     /// Opens a store, making it where there is none yet. Refuses one of a format that this version doesn't know.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
-        let Objects { store, shown } = open_objects(location)?;
+        let Objects { store: objects, shown, local } = open_objects(location)?;
         let environment = "main".to_owned();
-        let mut store = Store { objects: store, shown, environment, identity: String::new(), memo: Memo::none() };
+        let mut store = Store { objects, local, shown, environment, identity: String::new(), memo: Memo::none() };
         let path = Path::from("store.json");
         let bytes = match store.read(&path).await? {
             Some(bytes) => bytes,
@@ -99,6 +101,12 @@ impl Store {
     }
 
     async fn is_there(&self, path: &Path) -> Result<bool, StoreError> {
+        // On a local disk this takes less than handing it to a thread that may wait, which is done for everything else.
+        if let Some(file) = self.local.as_ref().and_then(|local| local.path_to_filesystem(path).ok())
+            && let Ok(there) = file.try_exists()
+        {
+            return Ok(there);
+        }
         match self.objects.head(path).await {
             Ok(_) => Ok(true),
             Err(datafusion::object_store::Error::NotFound { .. }) => Ok(false),

@@ -9,7 +9,7 @@ use crate::sql::{Catalog, LogicalPlan, ParsedQuery, QueryLimits, Relation, parse
 use crate::text::{SourceMap, Span};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::sql::planner::SqlToRel;
-use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::ast::{Query, Statement};
 use std::sync::Arc;
 
 /// `lines (id, day, amount, tags)` with the key `id`, and `days (day, name)` with the key `day`.
@@ -52,7 +52,7 @@ fn analysed(parsed: &ParsedQuery, sources: &SourceMap) -> LogicalPlan {
     let tree = parsed.tree(sources.get(parsed.span.file)).expect("the query was parsed");
     let catalog = catalog();
     let planner = SqlToRel::new_with_options(&catalog, parser_options());
-    let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(tree.clone())));
+    let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(Query::clone(&tree))));
     let plan = plan.unwrap_or_else(|error| panic!("{tree}: {error}"));
     engine().analyzer().execute_and_check(plan, options(), |_, _| {}).expect("the query is valid")
 }
@@ -100,7 +100,8 @@ fn found(sql: &str) -> Vec<String> {
     let parsed = parse(&mut sources, sql);
     let completed = complete(analysed(&parsed, &sources), &keys).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let source = sources.get(parsed.span.file);
-    let mut found = locate(&completed.choices, parsed.tree(source).expect("the query was parsed"), source, parsed.span);
+    let mut found =
+        locate(&completed.choices, &parsed.tree(source).expect("the query was parsed"), source, parsed.span);
     crate::diagnostic::sort(&mut found);
     let shown = |span: Option<Span>| span.map_or("", |span| sources.slice(span)).to_owned();
     found.iter().map(|one| format!("{} {}", one.code.as_str(), shown(one.span))).collect()
