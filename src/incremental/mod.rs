@@ -275,10 +275,11 @@ impl Look<'_> {
         let over_inputs = self.keys(slice, meaning, !pending.is_empty());
         // Most slices are as they were published; nothing else need be known of them.
         let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
-            // Only what reads other relations than it did may have been built before in another shape.
-            let reshaped =
+            // Only what is written otherwise, or reads other relations, may have been built before in another shape.
+            let reads_others =
                 |head: &CommitRecord| meaning.is_none_or(|meaning| reason::reads_others(self.model, meaning, head));
-            let sources = if !behind && head.is_none_or(reshaped) { self.meanings.sources(name) } else { None };
+            let reshaped = head.is_none_or(|head| self.written_otherwise(slice, head) || reads_others(head));
+            let sources = (!behind && reshaped).then(|| self.meanings.sources(name)).flatten();
             let keys = [self.keys(slice, sources, true), over_inputs].into_iter().flatten().collect::<Vec<_>>();
             let served = self.served(slice, &keys);
             let looked_up = keys.iter().all(|(_, keys)| self.state.builds.contains_key(&keys.row));
