@@ -95,7 +95,7 @@ impl Meanings {
 
     fn find_inputs(&self, slice: &Slice) -> Option<Meaning> {
         let key = slice.identity.map(|identity| memo::key("meaning", [&identity[..]]));
-        if let Some(known) = key.and_then(|key| self.memo.get(&key)) {
+        if let Some(known) = key.and_then(|key| self.memo.archive().get(&key)) {
             return Some(known);
         }
         let plan = slice.plan.get()?;
@@ -108,7 +108,7 @@ impl Meanings {
         };
         let meaning = super::meaning(&mut arena, &self.facts, slice, &finished, opaque);
         if let Some(key) = key {
-            self.memo.put(key, &meaning);
+            self.memo.archive().put(key, &meaning);
         }
         Some(meaning)
     }
@@ -118,12 +118,12 @@ impl Meanings {
         let (cell, slice) = (self.cells.get(name)?, self.model.slices.get(name)?);
         let find = || {
             let key = slice.identity.map(|identity| memo::key("rewritten", [&identity[..]]));
-            if let Some(known) = key.and_then(|key| self.memo.get(&key)) {
+            if let Some(known) = key.and_then(|key| self.memo.archive().get(&key)) {
                 return known;
             }
             let meaning = super::rewritten(&self.model, slice);
             if let Some(key) = key {
-                self.memo.put(key, &meaning);
+                self.memo.archive().put(key, &meaning);
             }
             meaning
         };
@@ -138,13 +138,13 @@ impl Meanings {
         }
         cell.checks.get_or_init(|| {
             let key = slice.identity.map(|identity| memo::key("checks", [&identity[..]]));
-            if let Some(known) = key.and_then(|key| self.memo.get(&key)) {
+            if let Some(known) = key.and_then(|key| self.memo.archive().get(&key)) {
                 return known;
             }
             let of = |check| super::check_meaning(&self.model, &self.facts, check);
             let checks: Vec<CheckMeaning> = slice.checks.iter().map(of).collect();
             if let Some(key) = key {
-                self.memo.put(key, &checks);
+                self.memo.archive().put(key, &checks);
             }
             checks
         })
@@ -196,7 +196,7 @@ impl Meanings {
             });
         }
         let chain = chain.map(|chain| memo::key("sources", chain.iter().map(<Key>::as_slice)));
-        if let Some(known) = chain.and_then(|key| self.memo.get::<OverSources>(&key)) {
+        if let Some(known) = chain.and_then(|key| self.memo.archive().get::<OverSources>(&key)) {
             return Some(known);
         }
         let (meaning, cut) = self.write_out(slice)?;
@@ -205,7 +205,7 @@ impl Meanings {
         }
         let sources = OverSources { meaning, cut, chain };
         if let Some(key) = chain {
-            self.memo.put(key, &sources);
+            self.memo.archive().put(key, &sources);
         }
         Some(sources)
     }

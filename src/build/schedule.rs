@@ -12,7 +12,7 @@ use crate::manifest::{BuildRecord, CommitKind, CommitRecord, FORMAT, InputRecord
 use crate::name::RelationName;
 use crate::plan::{BuildPlan, SlicePlan};
 use crate::semantic::{SemanticModel, Slice};
-use crate::store::{Numbered, Store};
+use crate::store::{Numbered, SliceHead, Store};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +103,10 @@ pub struct Build {
     pub sources: Arc<BTreeMap<RelationName, Input>>,
     /// Heads with their digests, to commit behind.
     pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
+    /// Heads in short.
+    pub short: BTreeMap<RelationName, SliceHead>,
+    /// Slices that are known to be fresh, like all that they read. Their heads are there as a whole where others read them.
+    pub fresh: BTreeSet<RelationName>,
 }
 
 /// Executes a plan. Errors of slices are in their reports; the others go on.
@@ -132,7 +136,9 @@ pub async fn execute(build: Build) -> Report {
                 ready.insert(index);
                 continue;
             };
-            add_head(&build, slice.name(), &head.record, Standing::of(&build.model, slice, &inputs), &mut inputs);
+            if let Some(head) = build.heads.get(slice.name()) {
+                add_head(&build, slice.name(), &head.record, Standing::of(&build, slice, &inputs), &mut inputs);
+            }
             let report = reused(slice, head);
             build.progress.finished(&report);
             reports.insert(slice.name().clone(), report);
@@ -184,13 +190,13 @@ fn untouched<'a>(
     build: &'a Build,
     slice: &SlicePlan,
     reports: &BTreeMap<RelationName, SliceReport>,
-) -> Option<&'a Numbered<CommitRecord>> {
+) -> Option<&'a SliceHead> {
     let same = |before: &RelationName| reports.get(before).is_none_or(|report| report.outcome == Outcome::Reused);
     if slice.action() != Action::Reuse || !slice.after.iter().all(same) {
         return None;
     }
     // A head that was built on the last good version of an input may be due for a record without that mark.
-    build.heads.get(slice.name()).filter(|head| head.record.stale_inputs.is_empty())
+    build.short.get(slice.name()).filter(|head| !head.facts.stale)
 }
 
 /// What a slice and its checks read.
@@ -201,16 +207,16 @@ fn read_by(model: &SemanticModel, plan: &SlicePlan) -> Vec<RelationName> {
     names
 }
 
-fn reused(plan: &SlicePlan, head: &Numbered<CommitRecord>) -> SliceReport {
+fn reused(plan: &SlicePlan, head: &SliceHead) -> SliceReport {
     SliceReport {
         plan: plan.clone(),
         outcome: Outcome::Reused,
         version: Some(head.number),
-        rows: Some(head.record.rows),
+        rows: Some(head.facts.rows),
         bytes: Some(0),
         elapsed: Duration::ZERO,
         diagnostics: Vec::new(),
-        stale_inputs: head.record.stale_inputs.clone(),
+        stale_inputs: Vec::new(),
     }
 }
 
@@ -383,9 +389,12 @@ enum Standing {
 
 impl Standing {
     /// Of a slice that the plan found fresh: by its query over sources alone, it is current whatever its inputs are.
-    fn of(model: &SemanticModel, plan: &SlicePlan, inputs: &Inputs) -> Standing {
-        let Some(slice) = model.slices.get(plan.name()) else { return Standing::Behind };
-        if inputs.behind(&model.stored_inputs(&slice.reads)) { Standing::Behind } else { Standing::Current }
+    fn of(build: &Build, plan: &SlicePlan, inputs: &Inputs) -> Standing {
+        if build.fresh.contains(plan.name()) {
+            return Standing::Current;
+        }
+        let Some(slice) = build.model.slices.get(plan.name()) else { return Standing::Behind };
+        if inputs.behind(&build.model.stored_inputs(&slice.reads)) { Standing::Behind } else { Standing::Current }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::algebra::{Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
-use crate::incremental::{Served, fit_any, key_record, preimage, show_the_same, verified_digest};
+use crate::incremental::{Served, fit, key_records, preimage, show_the_same, verified_digest};
 use crate::manifest::{
     BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, InputRecord, KeyPreimage, Keys,
     LabelRecord, PartitionBuild, partitions_digest,
@@ -137,17 +137,19 @@ impl SliceBuild<'_> {
         let reference = self.head.as_ref().and_then(|head| head.record.build.clone());
         if let (Some(reference), Some(record)) = (reference, &self.head_build) {
             for wanted in wanted {
-                let one = std::slice::from_ref(wanted);
-                if let Some(labels) = fit_any(self.slice, one, &record.keys, &record.sort_by) {
+                if let Some(labels) = fit(self.slice, wanted, &record.keys, &record.sort_by) {
                     let over_sources = over(wanted);
                     return Ok(Some(Served { over_sources, reference, record: Arc::clone(record), labels }));
                 }
             }
         }
         for wanted in wanted {
-            for (found, reference, record) in self.store.find_builds(&wanted.row).await? {
-                let one = std::slice::from_ref(wanted);
-                if let Some(labels) = fit_any(self.slice, one, [&found.keys], &found.sort_by) {
+            let found = self.store.find_builds(&wanted.row).await?;
+            for (one, reference, record) in &found {
+                let same_build = found.iter().filter(|(_, other, _)| other.id == reference.id);
+                let keys = same_build.map(|(found, ..)| &found.keys);
+                if let Some(labels) = fit(self.slice, wanted, keys, &one.sort_by) {
+                    let (reference, record) = (reference.clone(), Arc::clone(record));
                     return Ok(Some(Served { over_sources: over(wanted), reference, record, labels }));
                 }
             }
@@ -169,12 +171,9 @@ impl SliceBuild<'_> {
         // The same build is found again by what it is made of now, without looking at what it was made of. What the sources
         // give says nothing of inputs that aren't what the sources give.
         let apart = over_sources && inputs.behind(names);
-        for wanted in wanted
-            .iter()
-            .filter(|_| !apart)
-            .filter(|wanted| fit_any(self.slice, &[(*wanted).clone()], &record.keys, &record.sort_by).is_none())
-        {
-            self.store.record_key(&key_record(wanted, &labels, &record)).await?;
+        let new = |wanted: &&Keys| !apart && fit(self.slice, wanted, &record.keys, &record.sort_by).is_none();
+        for key in wanted.iter().filter(new).flat_map(|wanted| key_records(wanted, &labels, &record)) {
+            self.store.record_key(&key).await?;
         }
         let stale = if over_sources { Vec::new() } else { inputs.stale_records(names) };
         let head = self.head.as_ref().filter(|head| {

@@ -121,7 +121,12 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
     let broken = super::show_errors(&project, streams)?;
     let session = super::open(&project).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
-    let planned = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    // Who asks why something is fresh is told of its data.
+    let planned = match args.explain {
+        true => driver::plan_whole(&project, &session, wanted.as_ref()).await,
+        false => driver::plan(&project, &session, wanted.as_ref()).await,
+    };
+    let planned = planned.map_err(|e| Stop::from(e.diagnostic()))?;
     let sources = &project.workspace.sources;
     let (meanings, state) = (&planned.meanings, &planned.state);
     let explain = || plan::explain(&planned.plan, &project.model, meanings, state, wanted.as_ref());

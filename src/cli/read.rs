@@ -45,7 +45,8 @@ pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> 
     let broken = super::show_errors(&project, streams)?;
     let session = super::open(&project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;
-    let planned = driver::plan(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let planned =
+        driver::plan_whole(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
     let now = session.stamp.now;
     let mut statuses = driver::status(&project, &planned, now);
     if let Some(wanted) = &wanted {

@@ -1,14 +1,15 @@
 //! Plans and builds.
 
+use super::state::{self, Extent, Looked};
 use super::{Project, Session};
 use crate::algebra::Meanings;
 use crate::build::{self, Build, Input, Progress, Report};
 use crate::exec::source_files;
-use crate::incremental::{self, FoundBuild, InputContent, Settled, StoreState, Wanted};
-use crate::manifest::{BuildReference, CommitRecord, InputRecord};
+use crate::incremental::{self, Asked, FoundBuild, InputContent, Settled, StoreState, Wanted};
+use crate::manifest::{CommitRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{self, BuildPlan};
-use crate::store::{Numbered, StoreError, ask_all};
+use crate::store::{Numbered, SliceHead, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +19,13 @@ use tokio_util::sync::CancellationToken;
 pub struct Planned {
     pub plan: BuildPlan,
     pub meanings: Arc<Meanings>,
+    /// Of slices that are known to be fresh it may hold nothing.
     pub state: StoreState,
     pub heads: BTreeMap<RelationName, Numbered<CommitRecord>>,
+    /// Heads in short, of all slices.
+    pub short: BTreeMap<RelationName, SliceHead>,
+    /// Slices that were known to be fresh.
+    pub fresh: BTreeSet<RelationName>,
 }
 
 /// What came of a build.
@@ -35,59 +41,49 @@ pub async fn plan(
     session: &Session,
     slices: Option<&BTreeSet<RelationName>>,
 ) -> Result<Planned, StoreError> {
+    plan_to(project, session, slices, Extent::Needed).await
+}
+
+/// As [`plan`], with all that the store has of fresh slices too.
+pub async fn plan_whole(
+    project: &Project,
+    session: &Session,
+    slices: Option<&BTreeSet<RelationName>>,
+) -> Result<Planned, StoreError> {
+    plan_to(project, session, slices, Extent::Everything).await
+}
+
+async fn plan_to(
+    project: &Project,
+    session: &Session,
+    slices: Option<&BTreeSet<RelationName>>,
+    extent: Extent,
+) -> Result<Planned, StoreError> {
     let model = &project.model;
     let demanded = slices.map(|slices| {
         let mut demanded = slices.clone();
         demanded.extend(slices.iter().flat_map(|slice| model.graph.ancestors(slice)));
         demanded
     });
-    let heads = session.store.slice_heads().await?;
-    let mut state = StoreState::default();
-    let read = |name: RelationName| {
-        let store = session.store.clone();
-        async move { Ok((name.clone(), store.source_head(&name).await?)) }
-    };
-    let found = ask_all(model.sources.keys().cloned().collect(), read).await?;
-    state.sources = found.into_iter().filter_map(|(name, head)| Some((name, head?.record))).collect();
-    state.heads = heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect();
-    let builds = heads.iter().filter_map(|(name, head)| Some((name.clone(), head.record.build.clone()?)));
-    let read = |(name, reference): (RelationName, BuildReference)| {
-        let store = session.store.clone();
-        async move { Ok(store.build_of(&reference).await?.map(|record| (name, record))) }
-    };
-    let found = ask_all(builds.collect(), read).await?;
-    state.head_builds = found.into_iter().flatten().collect();
-    // A build may have been made for other names, or by another slice: what counts is what it was published for.
-    for (name, record) in &mut state.head_builds {
-        let Some(head) = state.heads.get(name) else { continue };
-        if record.inputs != head.inputs {
-            Arc::make_mut(record).inputs.clone_from(&head.inputs);
-        }
-        if let Some(preimage) = head.preimage.as_ref().filter(|preimage| **preimage != record.preimage) {
-            Arc::make_mut(record).preimage = preimage.clone();
-        }
-    }
-    // A head whose build is gone can't be served or compared: it is built again.
-    for name in heads.keys() {
-        let lost =
-            state.heads.get(name).is_some_and(|head| head.build.is_some()) && !state.head_builds.contains_key(name);
-        if lost {
-            state.heads.remove(name);
-        }
-    }
-    // Each round answers what the one before asked for; there are at most as many as slices are deep.
+    let mut looked = state::look(project, session, demanded.as_ref(), extent).await?;
     let meanings = Arc::new(Meanings::new(Arc::clone(model), project.memo.clone()));
-    let stored = model.slices.values().filter(|slice| !slice.is_virtual).map(|slice| &slice.name);
-    let asked = stored.filter(|name| demanded.as_ref().is_none_or(|demanded| demanded.contains(*name)));
+    let open = model.slices.values().filter(|slice| !slice.is_virtual && !looked.fresh.contains_key(&slice.name));
+    let asked = open.map(|slice| &slice.name);
+    let asked = asked.filter(|name| demanded.as_ref().is_none_or(|demanded| demanded.contains(*name)));
     meanings.find_all(asked.collect());
+    // Each round answers what the one before asked for; there are at most as many as slices are deep.
     let mut settled = Settled::default();
     loop {
-        match incremental::changes(model, &meanings, &state, demanded.as_ref(), &mut settled) {
+        let asked = Asked { demanded: demanded.as_ref(), fresh: &looked.fresh };
+        match incremental::changes(model, &meanings, &looked.state, &asked, &mut settled) {
             Ok(changes) => {
+                looked.remember(project, &changes);
                 project.memo.save();
-                return Ok(Planned { plan: plan::plan(model, &changes), meanings, state, heads });
+                let plan = plan::plan(model, &changes);
+                let Looked { state, heads, short, fresh, .. } = looked;
+                return Ok(Planned { plan, meanings, state, heads, short, fresh: fresh.into_keys().collect() });
             }
-            Err(wanted) => answer(session, wanted, &mut state).await?,
+            Err(wanted) => answer(session, wanted, &mut looked.state).await?,
         }
     }
 }
@@ -135,6 +131,8 @@ pub async fn build(
         cancelled,
         sources: Arc::new(sources),
         heads: planned.heads,
+        short: planned.short,
+        fresh: planned.fresh,
     };
     let report = build::execute(build).await;
     project.memo.save();

@@ -6,10 +6,11 @@ mod check;
 mod freeze;
 mod query;
 mod session;
+mod state;
 mod status;
 mod verify;
 
-pub use build::{BuildOutcome, Planned, build, plan};
+pub use build::{BuildOutcome, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
 pub use freeze::{SourceReport, freeze};
 pub use query::{emit_physical, query, show, tables};

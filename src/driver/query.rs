@@ -28,7 +28,10 @@ pub async fn tables(
                 .await
                 .map_err(failed)?
                 .ok_or_else(|| no_version(&name, *version, head.number))?,
-            None => head,
+            None => match session.store.whole_head(&head).await.map_err(failed)? {
+                Some(commit) => commit,
+                None => continue,
+            },
         };
         let Some(build) = &commit.record.build else { continue };
         let Some(folder) = RelationName::parse(&build.slice) else { continue };

@@ -16,7 +16,7 @@
 //! Comparing takes at most half of the project's `memory`: where the rows are too many it takes several rounds, each
 //! over the rows of one stretch of digests.
 
-use super::{Planned, Project, Session, plan};
+use super::{Planned, Project, Session, plan_whole};
 use crate::build::{BuildError, null_violation, to_schema, under_schema};
 use crate::content::{BYTES_PER_ROW, LeastRows, RowBag, Side};
 use crate::diagnostic::{Code, Diagnostic, Failed};
@@ -122,7 +122,7 @@ pub async fn verify<T: FnMut(VerifyStep<'_>)>(
 ) -> Result<VerifyReport, Failed> {
     let model = project.model.as_ref();
     let demanded = slices.map(|slices| with_inputs(model, slices.iter().cloned()));
-    let planned = plan(project, session, demanded.as_ref()).await.map_err(|e| Box::new(e.diagnostic()))?;
+    let planned = plan_whole(project, session, demanded.as_ref()).await.map_err(|e| Box::new(e.diagnostic()))?;
     let mut standings = standings(model, &planned);
     // A plan holds what checks read too; that is no part of the rows.
     let wanted = |slice: &&Slice| demanded.as_ref().is_none_or(|demanded| demanded.contains(&slice.name));

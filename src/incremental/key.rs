@@ -80,29 +80,36 @@ pub fn unchanged(wanted: &Keys, build: &BuildRecord) -> Option<Digests> {
 }
 
 /// Where a slice's columns are in a build that has some keys: for each column its name in the files, in the slice's order.
-/// `None` where a column is missing or the rows are sorted otherwise.
-pub fn fit(slice: &Slice, wanted: &Keys, stored: &Keys, sort_by: &[String]) -> Option<Vec<LabelRecord>> {
-    if wanted.row != stored.row {
-        return None;
-    }
+/// `None` where a column is missing or the rows are sorted otherwise. One column may have several keys over the same rows,
+/// under names that say the same.
+pub fn fit<'a>(
+    slice: &Slice,
+    wanted: &Keys,
+    stored: impl IntoIterator<Item = &'a Keys>,
+    sort_by: &[String],
+) -> Option<Vec<LabelRecord>> {
+    let of_row = stored.into_iter().filter(|stored| stored.row == wanted.row);
+    let stored: Vec<(&String, &String)> = of_row.flat_map(|stored| &stored.columns).collect();
     let label = |column: &Column| {
         let key = wanted.columns.get(&column.name)?;
+        let holds = |(_, other): &&(&String, &String)| *other == key;
         // Its own name first: a build may hold a column twice.
-        let same = stored.columns.get(&column.name).filter(|other| *other == key).map(|_| &column.name);
-        let stored = same.or_else(|| stored.columns.iter().find(|(_, other)| *other == key).map(|(name, _)| name))?;
+        let own = stored.iter().filter(holds).find(|(name, _)| **name == column.name);
+        let (stored, _) = own.or_else(|| stored.iter().find(holds))?;
         Some(LabelRecord {
             name: column.name.clone(),
             data_type: column.data_type.to_string(),
             nullable: column.nullable,
-            stored: stored.clone(),
+            stored: (*stored).clone(),
         })
     };
     let labels = slice.columns.iter().map(label).collect::<Option<Vec<_>>>()?;
     let sorted = |name: &String| labels.iter().find(|label| &label.name == name).map(|label| &label.stored);
     let by: Vec<&String> = slice.sort_by.iter().filter_map(sorted).collect();
     // Other names of one column are told apart by their keys.
-    let same_order = by.len() == sort_by.len()
-        && by.iter().zip(sort_by).all(|(a, b)| *a == b || stored.columns.get(*a) == stored.columns.get(b));
+    let has = |name: &String, key: &String| stored.iter().any(|(other, has)| *other == name && *has == key);
+    let same = |a: &String, b: &String| a == b || stored.iter().any(|(name, key)| *name == a && has(b, key));
+    let same_order = by.len() == sort_by.len() && by.iter().zip(sort_by).all(|(a, b)| same(a, b));
     same_order.then_some(labels)
 }
 
@@ -119,27 +126,39 @@ pub fn show_the_same(build: &BuildRecord, one: &[LabelRecord], other: &[LabelRec
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| alike(a, b))
 }
 
-/// As [`fit`], for any of several wanted keys and any of a build's.
-pub fn fit_any<'a>(
-    slice: &Slice,
-    wanted: &[Keys],
-    stored: impl IntoIterator<Item = &'a Keys>,
-    sort_by: &[String],
-) -> Option<Vec<LabelRecord>> {
-    stored.into_iter().find_map(|stored| wanted.iter().find_map(|wanted| fit(slice, wanted, stored, sort_by)))
+/// The keys that a build has under another way of looking at it: `labels` say which of its columns they are about. Several
+/// where one column of the build is shown more than once.
+pub fn keys_of_labels(wanted: &Keys, labels: &[LabelRecord]) -> Vec<Keys> {
+    let mut all: Vec<Keys> = Vec::new();
+    for label in labels {
+        let Some(key) = wanted.columns.get(&label.name) else { continue };
+        let free = |keys: &&mut Keys| keys.columns.get(&label.stored).is_none_or(|other| other == key);
+        match all.iter_mut().find(free) {
+            Some(keys) => {
+                keys.columns.insert(label.stored.clone(), key.clone());
+            }
+            None => {
+                let columns = BTreeMap::from([(label.stored.clone(), key.clone())]);
+                all.push(Keys { row: wanted.row.clone(), columns });
+            }
+        }
+    }
+    if all.is_empty() {
+        all.push(Keys { row: wanted.row.clone(), columns: BTreeMap::new() });
+    }
+    all
 }
 
-/// What makes a build findable under keys that another way of looking at it has: `labels` say which of its columns they
-/// are about.
-pub fn key_record(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) -> KeyRecord {
-    let column = |label: &LabelRecord| Some((label.stored.clone(), wanted.columns.get(&label.name)?.clone()));
-    KeyRecord {
+/// What makes a build findable under such keys.
+pub fn key_records(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) -> Vec<KeyRecord> {
+    let record = |keys: Keys| KeyRecord {
         format: crate::manifest::FORMAT,
         slice: build.slice.clone(),
         build: build.id.clone(),
-        keys: Keys { row: wanted.row.clone(), columns: labels.iter().filter_map(column).collect() },
+        keys,
         sort_by: build.sort_by.clone(),
-    }
+    };
+    keys_of_labels(wanted, labels).into_iter().map(record).collect()
 }
 
 /// What the rows must be verified against: key, not-null, checks with the content that they read. `None` where the content

@@ -30,7 +30,10 @@
 mod key;
 mod reason;
 
-pub use key::{InputContent, fit_any, key_record, preimage, show_the_same, shows, verified_digest};
+pub use key::{
+    InputContent, fit, key_records, keys_of_labels, matches_declaration, preimage, show_the_same, shows,
+    verified_digest,
+};
 pub use reason::{Reason, ReasonKind, affected, few, listed};
 
 use crate::algebra::{Meaning, Meanings};
@@ -121,6 +124,21 @@ pub struct Change {
     pub blocked: Option<Blocked>,
 }
 
+impl Change {
+    /// Of a slice that is fresh.
+    fn none(name: &RelationName, input_bytes: u64) -> Change {
+        Change {
+            name: name.clone(),
+            action: Action::Reuse,
+            reasons: Vec::new(),
+            input_bytes,
+            changed_columns: BTreeSet::new(),
+            serve: None,
+            blocked: None,
+        }
+    }
+}
+
 /// A build and the columns of it that a slice shows.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Served {
@@ -175,14 +193,23 @@ pub struct Settled {
     slices: HashMap<RelationName, (Change, Known, bool)>,
 }
 
-/// Works out the changes of the demanded slices (all, where `demanded` is `None`) or says what must be looked up first.
+/// Which slices are asked about.
+pub struct Asked<'a> {
+    /// These and what they read; `None` for all.
+    pub demanded: Option<&'a BTreeSet<RelationName>>,
+    /// What is known to be fresh, like all that it reads, with the bytes of its inputs. The state needn't hold it, unless
+    /// something else reads it.
+    pub fresh: &'a BTreeMap<RelationName, u64>,
+}
+
+/// Works out the changes of the slices that are asked about or says what must be looked up first.
 /// Linear in slices, reads and columns; when it is asked again with the answers, in the slices that they are about and those
 /// that come after them.
 pub fn changes(
     model: &SemanticModel,
     meanings: &Meanings,
     state: &StoreState,
-    demanded: Option<&BTreeSet<RelationName>>,
+    asked: &Asked<'_>,
     settled: &mut Settled,
 ) -> Result<ChangeSet, Vec<Wanted>> {
     let mut look =
@@ -201,10 +228,16 @@ pub fn changes(
             open.insert(name);
         }
         let Some(slice) = model.slices.get(name).filter(|slice| !slice.is_virtual) else { continue };
-        if demanded.is_some_and(|demanded| !demanded.contains(name)) {
+        if asked.demanded.is_some_and(|demanded| !demanded.contains(name)) {
             // What isn't asked for is read as it is published.
             let after = look.last_good(slice);
             look.known.insert(name.clone(), after);
+            continue;
+        }
+        if let Some(input_bytes) = asked.fresh.get(name) {
+            let after = look.last_good(slice);
+            look.known.insert(name.clone(), after);
+            set.changes.push(Change::none(name, *input_bytes));
             continue;
         }
         let (change, after) = match settled.slices.remove(name).filter(|_| !open.contains(name)) {
@@ -224,14 +257,15 @@ pub fn changes(
         set.changes.push(change);
     }
     if !wanted.is_empty() {
-        for change in set.changes.into_iter().filter(|change| !open.contains(&change.name)) {
+        let settles = |change: &Change| !open.contains(&change.name) && !asked.fresh.contains_key(&change.name);
+        for change in set.changes.into_iter().filter(settles) {
             let Some(after) = look.known.remove(&change.name) else { continue };
             let behind = look.behind.contains(&change.name);
             settled.slices.insert(change.name.clone(), (change, after, behind));
         }
         return Err(wanted.into_iter().collect());
     }
-    if demanded.is_none() {
+    if asked.demanded.is_none() {
         set.changes.extend(drops(model, state));
     }
     Ok(set)
@@ -275,11 +309,11 @@ impl Look<'_> {
         let over_inputs = self.keys(slice, meaning, !pending.is_empty());
         // Most slices are as they were published; nothing else need be known of them.
         let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
-            // Only what is written otherwise, or reads other relations, may have been built before in another shape.
-            let reads_others =
+            // Only what reads other relations than it did may have been built before in another shape: to find out takes the
+            // plans of everything below. A build looks, before it runs anything.
+            let reshaped =
                 |head: &CommitRecord| meaning.is_none_or(|meaning| reason::reads_others(self.model, meaning, head));
-            let reshaped = head.is_none_or(|head| self.written_otherwise(slice, head) || reads_others(head));
-            let sources = (!behind && reshaped).then(|| self.meanings.sources(name)).flatten();
+            let sources = (!behind && head.is_none_or(reshaped)).then(|| self.meanings.sources(name)).flatten();
             let keys = [self.keys(slice, sources, true), over_inputs].into_iter().flatten().collect::<Vec<_>>();
             let served = self.served(slice, &keys);
             let looked_up = keys.iter().all(|(_, keys)| self.state.builds.contains_key(&keys.row));
@@ -346,12 +380,13 @@ impl Look<'_> {
         let head = self.state.heads.get(&slice.name)?;
         let reference = head.build.clone()?;
         let record = self.state.head_builds.get(&slice.name)?;
-        let published =
-            || head.preimage.as_ref().map(|preimage| key_record(&preimage.keys(), &head.columns, record).keys);
+        let published = || {
+            let preimage = head.preimage.as_ref();
+            preimage.map(|preimage| keys_of_labels(&preimage.keys(), &head.columns)).unwrap_or_default()
+        };
         keys.iter().find_map(|(over_sources, keys)| {
-            let wanted = std::slice::from_ref(keys);
-            let labels = fit_any(slice, wanted, &record.keys, &record.sort_by)
-                .or_else(|| fit_any(slice, wanted, &published(), &record.sort_by))?;
+            let labels = fit(slice, keys, &record.keys, &record.sort_by)
+                .or_else(|| fit(slice, keys, &published(), &record.sort_by))?;
             Some(Served { over_sources: *over_sources, reference: reference.clone(), record: record.clone(), labels })
         })
     }
@@ -370,7 +405,8 @@ impl Look<'_> {
                 continue;
             };
             for build in found {
-                let labels = key::fit(slice, keys, &build.found.keys, &build.found.sort_by);
+                let same_build = found.iter().filter(|other| other.reference.id == build.reference.id);
+                let labels = fit(slice, keys, same_build.map(|other| &other.found.keys), &build.found.sort_by);
                 let Some(labels) = labels else { continue };
                 let served = Served {
                     over_sources: *over_sources,

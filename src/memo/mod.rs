@@ -11,7 +11,10 @@
 //!   place, size and times of a record, or the digest of its bytes  ──▶ the record  (store)
 //! ```
 //!
-//! One file, written at its end: a head that names the program, then entries of a key, a length, a checksum and bytes.
+//! Large facts that most runs don't ask for, such as records of slices that stay as they are, have a file of their own
+//! ([`Memo::archive`]), which is read when the first of them is asked for.
+//!
+//! Each file is written at its end: a head that names the program, then entries of a key, a length, a checksum and bytes.
 //! Several processes may write at once, each with one call: what is torn ends the reading, what is damaged isn't
 //! believed when it is asked for, and the next writer begins anew.
 
@@ -22,7 +25,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A digest of all that a fact follows from.
 pub type Key = [u8; 32];
@@ -34,8 +37,15 @@ const MAX_BYTES: u64 = 512 << 20;
 #[derive(Clone, Default)]
 pub struct Memo {
     shelf: Option<Arc<Shelf>>,
+    archive: Option<Arc<Archive>>,
     /// How many queries were planned in this run.
     planned: Arc<AtomicU64>,
+}
+
+struct Archive {
+    path: PathBuf,
+    head: Vec<u8>,
+    shelf: OnceLock<Arc<Shelf>>,
 }
 
 struct Shelf {
@@ -74,14 +84,19 @@ impl Memo {
     /// The memo in a folder, empty where there is none or where another program wrote it. `program` names all that the
     /// facts follow from besides their keys. Fails never: a memo that can't be read knows nothing.
     pub fn open(folder: &Path, program: &str) -> Memo {
-        let path = folder.join("facts");
         let head = format!("icepie facts of {program}\n").into_bytes();
-        let small = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
-        let bytes = if small { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
-        let (places, sound) =
-            if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
-        let shelf = Shelf { path, head, bytes, places, sound: AtomicBool::new(sound), fresh: Mutex::default() };
-        Memo { shelf: Some(Arc::new(shelf)), planned: Arc::default() }
+        let archive = Archive { path: folder.join("archive"), head: head.clone(), shelf: OnceLock::new() };
+        let shelf = Shelf::open(folder.join("facts"), head);
+        Memo { shelf: Some(Arc::new(shelf)), archive: Some(Arc::new(archive)), planned: Arc::default() }
+    }
+
+    /// The memo of large facts. Reads them, when it is the first to ask for it.
+    pub fn archive(&self) -> Memo {
+        let shelf = self.archive.as_ref().map(|archive| {
+            let open = || Arc::new(Shelf::open(archive.path.clone(), archive.head.clone()));
+            Arc::clone(archive.shelf.get_or_init(open))
+        });
+        Memo { shelf, archive: None, planned: Arc::clone(&self.planned) }
     }
 
     /// A fact, where it is known.
@@ -122,15 +137,25 @@ impl Memo {
 
     /// Writes what is new. What can't be written is found out again next time.
     pub fn save(&self) {
-        let Some(shelf) = &self.shelf else { return };
-        let fresh = std::mem::take(&mut *shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner));
-        if !fresh.is_empty() {
-            let _ = shelf.write(&fresh);
+        let archive = self.archive.as_ref().and_then(|archive| archive.shelf.get());
+        for shelf in self.shelf.iter().chain(archive) {
+            let fresh = std::mem::take(&mut *shelf.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+            if !fresh.is_empty() {
+                let _ = shelf.write(&fresh);
+            }
         }
     }
 }
 
 impl Shelf {
+    fn open(path: PathBuf, head: Vec<u8>) -> Shelf {
+        let small = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
+        let bytes = if small { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
+        let (places, sound) =
+            if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
+        Shelf { path, head, bytes, places, sound: AtomicBool::new(sound), fresh: Mutex::default() }
+    }
+
     /// The bytes of a fact in the file. They are looked through only now: most runs ask for a part of what is kept.
     fn kept(&self, key: &Key) -> Option<&[u8]> {
         let Entry { sum, bytes } = self.places.get(key)?;
@@ -159,7 +184,7 @@ impl Shelf {
         std::fs::create_dir_all(folder)?;
         // Nobody wants it in a repository.
         std::fs::write(folder.join(".gitignore"), "*\n")?;
-        let staged = folder.join(format!("facts.{}", std::process::id()));
+        let staged = self.path.with_extension(std::process::id().to_string());
         std::fs::write(&staged, [&self.head[..], &text].concat())?;
         std::fs::rename(&staged, &self.path)
     }

@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError};
 use crate::manifest::{self, digest};
-use crate::memo;
+use crate::memo::{self, Memo};
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path;
 use futures::TryStreamExt;
@@ -54,31 +54,31 @@ impl Store {
         Ok(last.into_values().map(|(_, meta)| meta).collect())
     }
 
-    /// A listed record, from the memo where it was read before: it was created once and is never changed, and another object
-    /// in its place would have another tag.
-    pub(super) async fn listed_record<T: Serialize + DeserializeOwned>(
-        &self,
-        meta: &ObjectMeta,
-    ) -> Result<Option<Numbered<T>>, StoreError> {
-        let Some(number) = number(&meta.location) else { return Ok(None) };
+    /// The key of what follows from a listed record: it was created once and is never changed, and another object in its
+    /// place would have another tag.
+    pub(super) fn listed_key(&self, kind: &str, meta: &ObjectMeta) -> memo::Key {
         let size = meta.size.to_le_bytes();
         let modified = meta.last_modified.timestamp_nanos_opt().unwrap_or_default().to_le_bytes();
         let tag = meta.e_tag.as_deref().unwrap_or_default();
-        let parts: [&[u8]; 6] = [
-            std::any::type_name::<T>().as_bytes(),
-            self.identity.as_bytes(),
-            meta.location.as_ref().as_bytes(),
-            &size,
-            &modified,
-            tag.as_bytes(),
-        ];
-        let key = memo::key("record", parts);
-        if let Some((blake3, record)) = self.memo.get::<(String, T)>(&key) {
+        let parts: [&[u8]; 5] =
+            [self.identity.as_bytes(), meta.location.as_ref().as_bytes(), &size, &modified, tag.as_bytes()];
+        memo::key(kind, parts)
+    }
+
+    /// A listed record, from a memo where it was read before.
+    pub(super) async fn listed_record<T: Serialize + DeserializeOwned>(
+        &self,
+        meta: &ObjectMeta,
+        memo: &Memo,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        let Some(number) = number(&meta.location) else { return Ok(None) };
+        let key = self.listed_key(std::any::type_name::<T>(), meta);
+        if let Some((blake3, record)) = memo.get::<(String, T)>(&key) {
             return Ok(Some(Numbered { number, blake3, record: Arc::new(record) }));
         }
         let found = self.read_record::<T>(&meta.location, number).await?;
         if let Some(Numbered { blake3, record, .. }) = &found {
-            self.memo.put(key, &(blake3, record.as_ref()));
+            memo.put(key, &(blake3, record.as_ref()));
         }
         Ok(found)
     }
@@ -104,9 +104,10 @@ impl Store {
     pub(super) async fn head<T: Serialize + DeserializeOwned>(
         &self,
         folder: &Path,
+        memo: &Memo,
     ) -> Result<Option<Numbered<T>>, StoreError> {
         match self.listed(folder).await?.last() {
-            Some(meta) => self.listed_record(meta).await,
+            Some(meta) => self.listed_record(meta, memo).await,
             None => Ok(None),
         }
     }
@@ -160,6 +161,6 @@ fn record_path(folder: &Path, number: u64) -> Path {
     folder.clone().join(format!("{number:020}.json"))
 }
 
-fn number(path: &Path) -> Option<u64> {
+pub(super) fn number(path: &Path) -> Option<u64> {
     path.filename()?.strip_suffix(".json")?.parse().ok()
 }

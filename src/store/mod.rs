@@ -22,6 +22,7 @@ mod slices;
 pub use error::StoreError;
 pub use location::{Location, Objects, open_objects};
 pub use log::Numbered;
+pub use slices::{HeadFacts, SliceHead};
 
 use crate::manifest::FORMAT;
 use crate::memo::Memo;

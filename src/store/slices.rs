@@ -1,19 +1,44 @@
 //! Builds and commits of slices.
 
 use super::{Numbered, Store, StoreError};
-use crate::manifest::{self, BuildRecord, BuildReference, CommitRecord, KeyRecord, Keys, digest};
+use crate::manifest::{self, BuildRecord, BuildReference, CommitKind, CommitRecord, KeyRecord, Keys, digest};
 use crate::memo;
 use crate::name::RelationName;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
 use futures::TryStreamExt;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The head of a slice, without what only its readers and its next version need to know.
+#[derive(Clone, Debug)]
+pub struct SliceHead {
+    pub number: u64,
+    pub facts: HeadFacts,
+    /// It has a build, and that is there.
+    pub is_served: bool,
+    meta: ObjectMeta,
+}
+
+/// What a head says in short.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeadFacts {
+    pub slice: String,
+    /// Of the head's record.
+    pub blake3: String,
+    pub kind: CommitKind,
+    pub build: Option<BuildReference>,
+    pub rows: u64,
+    pub bytes: u64,
+    /// It was built from the last good version of something.
+    pub stale: bool,
+}
 
 impl Store {
     /// What readers of a slice see; `None` where it was never published. After a drop the record has no build.
     pub async fn slice_head(&self, slice: &RelationName) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        self.head(&self.log_folder(slice)).await
+        self.head(&self.log_folder(slice), &self.memo.archive()).await
     }
 
     pub async fn slice_commit(
@@ -24,17 +49,50 @@ impl Store {
         self.record(&self.log_folder(slice), version).await
     }
 
-    /// The heads of all slices: one listing and one read a slice.
-    pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, Numbered<CommitRecord>>, StoreError> {
+    /// The heads of all slices, in short: one listing, one read for each that wasn't read before, and one look at each build.
+    pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, SliceHead>, StoreError> {
         let last = self.last_objects(&Path::from_iter(["heads", self.environment.as_str()])).await?;
         let read = |meta: ObjectMeta| {
             let store = self.clone();
-            async move { store.listed_record::<CommitRecord>(&meta).await }
+            async move { store.short_head(meta).await }
         };
-        let records = super::ask_all(last, read).await?;
-        let named =
-            records.into_iter().flatten().filter_map(|head| Some((RelationName::parse(&head.record.slice)?, head)));
-        Ok(named.collect())
+        Ok(super::ask_all(last, read).await?.into_iter().flatten().collect())
+    }
+
+    async fn short_head(&self, meta: ObjectMeta) -> Result<Option<(RelationName, SliceHead)>, StoreError> {
+        let key = self.listed_key("head", &meta);
+        let facts = match self.memo.get::<HeadFacts>(&key) {
+            Some(facts) => facts,
+            None => {
+                let found = self.listed_record::<CommitRecord>(&meta, &self.memo.archive()).await?;
+                let Some(Numbered { blake3, record, .. }) = found else { return Ok(None) };
+                let facts = HeadFacts {
+                    slice: record.slice.clone(),
+                    blake3,
+                    kind: record.kind,
+                    build: record.build.clone(),
+                    rows: record.rows,
+                    bytes: record.bytes,
+                    stale: !record.stale_inputs.is_empty(),
+                };
+                self.memo.put(key, &facts);
+                facts
+            }
+        };
+        let (Some(slice), Some(number)) = (RelationName::parse(&facts.slice), super::log::number(&meta.location))
+        else {
+            return Ok(None);
+        };
+        let is_served = match facts.build.as_ref().and_then(|build| self.record_of(build)) {
+            Some(record) => self.is_there(&record).await?,
+            None => false,
+        };
+        Ok(Some((slice, SliceHead { number, facts, is_served, meta })))
+    }
+
+    /// The record of a head.
+    pub async fn whole_head(&self, head: &SliceHead) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+        self.listed_record(&head.meta, &self.memo.archive()).await
     }
 
     /// The whole history of a slice, oldest first.
@@ -115,17 +173,22 @@ impl Store {
     /// The record of a build that a commit refers to; `None` where it is gone. Only whether it is there is asked of the store
     /// where its bytes, which the reference names, were read before.
     pub async fn build_of(&self, reference: &BuildReference) -> Result<Option<Arc<BuildRecord>>, StoreError> {
-        let Some(slice) = RelationName::parse(&reference.slice) else { return Ok(None) };
-        let key = memo::key("build", [reference.blake3.as_bytes()]);
-        if let Some(record) = self.memo.get::<BuildRecord>(&key) {
-            let path = self.build_folder(&slice, &reference.id).join("build.json");
+        let (Some(slice), Some(path)) = (RelationName::parse(&reference.slice), self.record_of(reference)) else {
+            return Ok(None);
+        };
+        let (key, memo) = (memo::key("build", [reference.blake3.as_bytes()]), self.memo.archive());
+        if let Some(record) = memo.get::<BuildRecord>(&key) {
             return Ok(self.is_there(&path).await?.then(|| Arc::new(record)));
         }
         let Some((found, record)) = self.build(&slice, &reference.id).await? else { return Ok(None) };
         if found == *reference {
-            self.memo.put(key, record.as_ref());
+            memo.put(key, record.as_ref());
         }
         Ok(Some(record))
+    }
+
+    fn record_of(&self, build: &BuildReference) -> Option<Path> {
+        Some(self.build_folder(&RelationName::parse(&build.slice)?, &build.id).join("build.json"))
     }
 
     /// Records a finished and verified build and makes it findable by all its keys.

@@ -9,7 +9,7 @@ use datafusion::object_store::path::Path;
 impl Store {
     /// The newest version of a source; `None` where it was never frozen.
     pub async fn source_head(&self, source: &RelationName) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
-        self.head(&log_folder(source)).await
+        self.head(&log_folder(source), &self.memo).await
     }
 
     /// One version of a source.

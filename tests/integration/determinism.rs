@@ -80,7 +80,12 @@ async fn digests(options: RuntimeOptions) -> BTreeMap<String, String> {
         assert!(built || starved, "{}: {:?}", slice.plan.name(), slice.diagnostics);
     }
     let heads = session.store.slice_heads().await.expect("the store works");
-    heads.into_iter().map(|(name, head)| (name.to_string(), head.record.content.clone())).collect()
+    let mut contents = BTreeMap::new();
+    for (name, head) in heads {
+        let head = session.store.whole_head(&head).await.expect("the store works").expect("the head is there");
+        contents.insert(name.to_string(), head.record.content.clone());
+    }
+    contents
 }
 
 #[test]
