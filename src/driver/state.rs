@@ -11,7 +11,7 @@ use crate::memo::{self, Key};
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
 use crate::store::{Numbered, SliceHead, StoreError, ask_all};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// How much of the store is read. Plans are the same.
@@ -31,7 +31,17 @@ pub(super) struct Looked {
     pub short: BTreeMap<RelationName, SliceHead>,
     /// Slices that are known to be fresh, with the bytes of their inputs.
     pub fresh: BTreeMap<RelationName, u64>,
-    marks: HashMap<RelationName, Key>,
+    marks: HashMap<RelationName, Mark>,
+}
+
+/// Of a slice of which it can be told without its record whether it is fresh.
+struct Mark {
+    /// A digest of everything that decides it: the slice's declaration with what is known of what it reads, its head, and the
+    /// heads of all that it reads.
+    key: Key,
+    /// The slices that it reads, or its checks do.
+    slices: Vec<RelationName>,
+    input_bytes: u64,
 }
 
 /// Reads what planning the demanded slices (all, where `demanded` is `None`) takes.
@@ -52,7 +62,7 @@ pub(super) async fn look(
         sources.into_iter().filter_map(|(name, head)| Some((name, head?))).collect();
     let marks = if project.memo.is_on() { marks(model, &short, &sources) } else { HashMap::new() };
     let fresh = match extent {
-        Extent::Needed => fresh(project, &marks, &short, &sources),
+        Extent::Needed => fresh(project, &marks),
         Extent::Everything => BTreeMap::new(),
     };
     // Of what isn't known to be fresh, and of all that it reads, everything. What is no longer declared is dropped.
@@ -115,64 +125,71 @@ fn settle(state: &mut StoreState) {
 
 /// All that a slice and its checks read, virtual slices replaced by what they read.
 fn inputs(model: &SemanticModel, slice: &Slice) -> Vec<RelationName> {
-    let mut inputs = model.stored_inputs(&slice.reads);
-    inputs.extend(slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads)));
-    inputs.retain(|input| input != &slice.name);
-    inputs
+    model.stored_inputs(&slice.reads).into_iter().chain(read_by_checks(model, slice)).collect()
 }
 
-/// A digest of everything that decides whether a slice is fresh, for those of which it can be told without their records:
-/// their own declaration with what is known of what they read, their head, and the heads of all that they read.
+fn read_by_checks<'a>(model: &'a SemanticModel, slice: &'a Slice) -> impl Iterator<Item = RelationName> + 'a {
+    let read = slice.checks.iter().flat_map(|check| model.stored_inputs(&check.reads));
+    read.filter(|input| input != &slice.name)
+}
+
 fn marks(
     model: &SemanticModel,
     short: &BTreeMap<RelationName, SliceHead>,
     sources: &BTreeMap<RelationName, Numbered<SourceVersion>>,
-) -> HashMap<RelationName, Key> {
-    let mut marks: HashMap<RelationName, Key> = HashMap::new();
+) -> HashMap<RelationName, Mark> {
+    let mut marks: HashMap<RelationName, Mark> = HashMap::new();
     for slice in model.stored_slices() {
-        let Some(head) = short.get(&slice.name) else { continue };
-        let published = matches!(head.facts.kind, CommitKind::Publish | CommitKind::Relabel);
-        let Some(identity) = slice.identity.filter(|_| published && head.is_served && !head.facts.stale) else {
-            continue;
-        };
-        let of = |input: &RelationName| match (model.sources.get(input), sources.get(input)) {
-            (Some(source), Some(version)) if source.valid && matches_declaration(source, &version.record) => {
-                Some(version.blake3.as_str())
-            }
-            (Some(_), _) => None,
-            // Of a slice that has no mark nothing is known without its record.
-            (None, _) => short.get(input).filter(|_| marks.contains_key(input)).map(|head| head.facts.blake3.as_str()),
-        };
-        let inputs = inputs(model, slice);
-        let known: Option<Vec<(String, &str)>> =
-            inputs.iter().map(|input| Some((input.to_string(), of(input)?))).collect();
-        let Some(known) = known.filter(|_| slice.valid) else { continue };
-        let known = known.iter().flat_map(|(name, digest)| [name.as_bytes(), digest.as_bytes()]);
-        let parts = [&identity[..], head.facts.blake3.as_bytes()].into_iter().chain(known);
-        marks.insert(slice.name.clone(), memo::key("fresh", parts));
+        if let Some(mark) = mark(model, slice, short, sources, &marks) {
+            marks.insert(slice.name.clone(), mark);
+        }
     }
     marks
 }
 
-fn fresh(
-    project: &Project,
-    marks: &HashMap<RelationName, Key>,
+fn mark(
+    model: &SemanticModel,
+    slice: &Slice,
     short: &BTreeMap<RelationName, SliceHead>,
     sources: &BTreeMap<RelationName, Numbered<SourceVersion>>,
-) -> BTreeMap<RelationName, u64> {
-    let model = project.model.as_ref();
+    before: &HashMap<RelationName, Mark>,
+) -> Option<Mark> {
+    let head = short.get(&slice.name)?;
+    let published = matches!(head.facts.kind, CommitKind::Publish | CommitKind::Relabel);
+    let identity = slice.identity.filter(|_| slice.valid && published && head.is_served && !head.facts.stale)?;
+    let mut parts: Vec<Vec<u8>> = vec![identity.to_vec(), head.facts.blake3.clone().into_bytes()];
+    let mut slices = Vec::new();
+    let read = model.stored_inputs(&slice.reads);
+    let (own, mut input_bytes) = (read.len(), 0);
+    for (place, input) in read.into_iter().chain(read_by_checks(model, slice)).enumerate() {
+        let (digest, bytes) = match (model.sources.get(&input), sources.get(&input)) {
+            (Some(source), Some(version)) if source.valid && matches_declaration(source, &version.record) => {
+                (&version.blake3, version.record.bytes)
+            }
+            (Some(_), _) => return None,
+            // Of a slice that has no mark nothing is known without its record.
+            (None, _) if !before.contains_key(&input) => return None,
+            (None, _) => {
+                let head = short.get(&input)?;
+                (&head.facts.blake3, head.facts.bytes)
+            }
+        };
+        // What the query reads stands before what only checks read.
+        input_bytes += if place < own { bytes } else { 0 };
+        parts.extend([input.to_string().into_bytes(), digest.clone().into_bytes()]);
+        if !model.sources.contains_key(&input) {
+            slices.push(input);
+        }
+    }
+    Some(Mark { key: memo::key("fresh", parts.iter().map(Vec::as_slice)), slices, input_bytes })
+}
+
+fn fresh(project: &Project, marks: &HashMap<RelationName, Mark>) -> BTreeMap<RelationName, u64> {
     let mut fresh: BTreeMap<RelationName, u64> = BTreeMap::new();
-    for slice in model.stored_slices() {
-        let known = marks.get(&slice.name).and_then(|mark| project.memo.get::<()>(mark));
-        let inputs = inputs(model, slice);
-        let all_fresh = |input: &RelationName| model.sources.contains_key(input) || fresh.contains_key(input);
-        if known.is_some() && inputs.iter().all(all_fresh) {
-            let bytes = |input: &RelationName| {
-                let source = sources.get(input).map(|version| version.record.bytes);
-                source.or_else(|| short.get(input).map(|head| head.facts.bytes)).unwrap_or(0)
-            };
-            let bytes = model.stored_inputs(&slice.reads).iter().map(bytes).sum();
-            fresh.insert(slice.name.clone(), bytes);
+    for slice in project.model.stored_slices() {
+        let Some(mark) = marks.get(&slice.name) else { continue };
+        if mark.slices.iter().all(|input| fresh.contains_key(input)) && project.memo.get::<()>(&mark.key).is_some() {
+            fresh.insert(slice.name.clone(), mark.input_bytes);
         }
     }
     fresh
@@ -181,17 +198,14 @@ fn fresh(
 impl Looked {
     /// Keeps which slices were found fresh.
     pub fn remember(&self, project: &Project, changes: &ChangeSet) {
-        let model = project.model.as_ref();
-        let mut reused: BTreeSet<&RelationName> = BTreeSet::new();
+        let mut reused: HashSet<&RelationName> = HashSet::new();
         for change in changes.changes.iter().filter(|change| change.action == Action::Reuse) {
-            let Some(slice) = model.slices.get(&change.name) else { continue };
-            let known = |input: &RelationName| model.sources.contains_key(input) || reused.contains(input);
-            if !inputs(model, slice).iter().all(known) {
-                continue;
-            }
-            reused.insert(&change.name);
-            if let Some(mark) = self.marks.get(&change.name).filter(|_| !self.fresh.contains_key(&change.name)) {
-                project.memo.put(*mark, &());
+            let Some(mark) = self.marks.get(&change.name) else { continue };
+            if mark.slices.iter().all(|input| reused.contains(input)) {
+                reused.insert(&change.name);
+                if !self.fresh.contains_key(&change.name) {
+                    project.memo.put(mark.key, &());
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use datafusion::object_store::path::Path;
 use futures::TryStreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A record with its number in its log and the digest of its bytes, which its child carries.
@@ -37,12 +37,20 @@ impl Store {
         Ok(self.listed(folder).await?.iter().filter_map(|meta| number(&meta.location)).collect())
     }
 
-    /// The last record of every log below a folder, as objects.
+    /// The last record of every log below a folder's folders, as objects: each of these is listed by itself, on all cores.
     pub(super) async fn last_objects(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
-        let list = self.objects.list(Some(folder));
-        let metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", folder, e))?;
-        let mut last: BTreeMap<String, (u64, ObjectMeta)> = BTreeMap::new();
-        for meta in metas {
+        let parts = self.objects.list_with_delimiter(Some(folder)).await.map_err(|e| self.failed("list", folder, e))?;
+        let list = |part: Path| {
+            let store = self.clone();
+            async move { store.last_below(&part).await }
+        };
+        Ok(super::ask_all(parts.common_prefixes, list).await?.into_iter().flatten().collect())
+    }
+
+    async fn last_below(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
+        let mut list = self.objects.list(Some(folder));
+        let mut last: HashMap<String, (u64, ObjectMeta)> = HashMap::new();
+        while let Some(meta) = list.try_next().await.map_err(|e| self.failed("list", folder, e))? {
             let (Some(number), Some((log, _))) = (number(&meta.location), meta.location.as_ref().rsplit_once('/'))
             else {
                 continue;
