@@ -67,7 +67,7 @@ pub(super) async fn look(
     };
     // Of what isn't known to be fresh, and of all that it reads, everything. What is no longer declared is dropped.
     let wanted = |name: &RelationName| demanded.is_none_or(|demanded| demanded.contains(name));
-    let open = model.slices.values().filter(|slice| !fresh.contains_key(&slice.name) && wanted(&slice.name));
+    let open = model.stored_slices().filter(|slice| !fresh.contains_key(&slice.name) && wanted(&slice.name));
     let mut whole: BTreeSet<RelationName> =
         open.flat_map(|slice| inputs(model, slice).into_iter().chain([slice.name.clone()])).collect();
     let declared = |name: &RelationName| model.slices.get(name).is_some_and(|slice| !slice.is_virtual);

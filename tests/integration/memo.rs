@@ -147,3 +147,93 @@ fn a_build_over_sources_is_no_build_over_inputs_that_are_behind() {
     assert_eq!(shown(), "id\n2\n", "{}", built.out);
     assert_eq!(pie::run(dir.path(), &["verify"]).code, 0);
 }
+
+/// Of slices that were found fresh before, only heads are read. Whatever they were found fresh by, its change is noticed.
+#[test]
+fn what_was_fresh_is_looked_at_again_when_anything_before_it_changed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| std::fs::write(dir.path().join(path), text).expect("a file can be written");
+    let known = "select id, v as worth from lines";
+    let declare = |known: &str, report: &str| {
+        let text = format!(
+            "domain d {{ owner 'data@shop.example' }}\n\
+             public source d.lines {{ from 'lines.csv' columns (id bigint not null, v bigint) }}\n\
+             public source d.limits {{ from 'limits.csv' columns (most bigint not null) }}\n\
+             public slice d.known {{ {known} }}\n\
+             public virtual slice d.view {{ select id, worth from known }}\n\
+             public slice d.report {{ {report} select sum(worth) as worth from view }}\n\
+             public slice d.apart {{ select count(*) as n from lines }}\n"
+        );
+        write("main.pie", &text);
+    };
+    let check = "check within (worth <= (select max(most) from limits))";
+    let run = |args: &[&str]| {
+        let ran = pie::run(dir.path(), args);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    };
+    // What is to be done for each slice, the second time with what the first plan kept; both say what one without a memo says.
+    let actions = |expected: [&str; 3]| {
+        for time in ["first", "second"] {
+            let (_, planned) = planned(dir.path());
+            let slices = planned.plan.slices.iter();
+            let found: Vec<String> =
+                slices.map(|slice| format!("{} {}", slice.action().as_str(), slice.name().name)).collect();
+            let mut found_sorted = found.clone();
+            found_sorted.sort_by_key(|text| text.split(' ').nth(1).map(str::to_owned));
+            assert_eq!(found_sorted, expected, "the {time} plan");
+            same_without_a_memo(dir.path(), &planned);
+        }
+    };
+    let fresh = || {
+        actions(["reuse apart", "reuse known", "reuse report"]);
+        let (_, planned) = planned(dir.path());
+        assert_eq!(planned.fresh.len(), 3, "nothing changed, and that is known");
+        assert!(planned.heads.is_empty(), "no record was read");
+    };
+    write("pie.toml", "[project]\nname = \"fresh\"\n");
+    write("lines.csv", "id,v\n1,1\n2,2\n");
+    write("limits.csv", "most\n9\n");
+    declare(known, check);
+    run(&["build", "--freeze"]);
+    fresh();
+
+    // Data that only a check reads.
+    write("limits.csv", "most\n8\n");
+    run(&["freeze", "--replace", "--reason", "less"]);
+    actions(["reuse apart", "reuse known", "relabel report"]);
+    run(&["build"]);
+    fresh();
+
+    // A promise.
+    declare(known, "");
+    actions(["reuse apart", "reuse known", "relabel report"]);
+    run(&["build"]);
+    fresh();
+
+    // The query of what is read through a virtual slice.
+    declare("select id, v + 1 as worth from lines", "");
+    actions(["reuse apart", "build known", "maybe report"]);
+    let (_, edited) = planned(dir.path());
+    assert_eq!(edited.fresh.len(), 1, "what reads neither is known to be fresh still");
+    run(&["build"]);
+    fresh();
+
+    // A build that somebody else made of an input.
+    let (_, before) = planned(dir.path());
+    declare(known, "");
+    run(&["build", "known"]);
+    declare("select id, v + 1 as worth from lines", "");
+    assert!(!before.fresh.is_empty());
+    actions(["reuse apart", "relabel known", "reuse report"]);
+    run(&["build"]);
+    fresh();
+
+    // A build that was lost.
+    let builds = dir.path().join(".pie/store/slices/d/known/builds");
+    std::fs::remove_dir_all(builds).expect("the builds can be removed");
+    actions(["reuse apart", "build known", "maybe report"]);
+    run(&["build"]);
+    fresh();
+    assert_eq!(pie::run(dir.path(), &["show", "report", "--format", "csv"]).out, "worth\n5\n");
+    run(&["verify"]);
+}
