@@ -1,0 +1,471 @@
+//! Slice by slice in dependency order: what it needs, and what its readers then know of it.
+
+use super::key::{self, InputContent, fit, keys_of_labels, show_the_same, verified_digest};
+use super::reason::{self, Reason, ReasonKind};
+use super::{Action, Blocked, Change, ChangeSet, Served, StoreState, Wanted};
+use crate::algebra::{Meaning, Meanings};
+use crate::manifest::{BuildRecord, CommitKind, CommitRecord, Digests, Keys};
+use crate::name::RelationName;
+use crate::semantic::{SemanticModel, Slice};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// What is known of an input's rows before anything runs.
+enum Known {
+    Content(InputContent),
+    /// Will be built, or may be. These of its columns will hold what they hold now.
+    Pending(Option<Digests>),
+    /// There is nothing to read.
+    Nothing,
+}
+
+/// What changes are worked out from.
+struct Look<'a> {
+    model: &'a SemanticModel,
+    meanings: &'a Meanings,
+    state: &'a StoreState,
+    known: BTreeMap<RelationName, Known>,
+    /// Slices that are read as they were published before, because they are held or can't be built, and their readers.
+    behind: BTreeSet<RelationName>,
+    wanted: BTreeSet<Wanted>,
+}
+
+/// What was worked out before something had to be looked up, and doesn't depend on the answer.
+#[derive(Default)]
+pub struct Settled {
+    slices: HashMap<RelationName, (Change, Known, bool)>,
+}
+
+/// Which slices are asked about.
+pub struct Asked<'a> {
+    /// These and what they read; `None` for all.
+    pub demanded: Option<&'a BTreeSet<RelationName>>,
+    /// What is known to be fresh, like all that it reads, with the bytes of its inputs. The state needn't hold it, unless
+    /// something else reads it.
+    pub fresh: &'a BTreeMap<RelationName, u64>,
+}
+
+/// Works out the changes of the slices that are asked about or says what must be looked up first.
+/// Linear in slices, reads and columns; when it is asked again with the answers, in the slices that they are about and those
+/// that come after them.
+pub fn changes(
+    model: &SemanticModel,
+    meanings: &Meanings,
+    state: &StoreState,
+    asked: &Asked<'_>,
+    settled: &mut Settled,
+) -> Result<ChangeSet, Vec<Wanted>> {
+    let mut look =
+        Look { model, meanings, state, known: BTreeMap::new(), behind: BTreeSet::new(), wanted: BTreeSet::new() };
+    let mut set = ChangeSet::default();
+    let mut wanted: BTreeSet<Wanted> = BTreeSet::new();
+    // Slices that asked something, and all that come after them.
+    let mut open: HashSet<&RelationName> = HashSet::new();
+    for name in model.graph.order() {
+        if let Some(source) = model.sources.get(name) {
+            let content = state.sources.get(name).filter(|version| key::matches_declaration(source, version));
+            let known = content.map_or(Known::Nothing, |version| Known::Content(InputContent::of_source(version)));
+            look.known.insert(name.clone(), known);
+        }
+        if !open.is_empty() && model.graph.inputs(name).iter().any(|input| open.contains(input)) {
+            open.insert(name);
+        }
+        let Some(slice) = model.slices.get(name).filter(|slice| !slice.is_virtual) else { continue };
+        if asked.demanded.is_some_and(|demanded| !demanded.contains(name)) {
+            // What isn't asked for is read as it is published.
+            let after = look.last_good(slice);
+            look.known.insert(name.clone(), after);
+            continue;
+        }
+        if let Some(input_bytes) = asked.fresh.get(name) {
+            let after = look.last_good(slice);
+            look.known.insert(name.clone(), after);
+            set.changes.push(Change::none(name, *input_bytes));
+            continue;
+        }
+        let (change, after) = match settled.slices.remove(name).filter(|_| !open.contains(name)) {
+            Some((change, after, behind)) => {
+                if behind {
+                    look.behind.insert(name.clone());
+                }
+                (change, after)
+            }
+            None => look.change(slice),
+        };
+        if !look.wanted.is_empty() {
+            open.insert(name);
+            wanted.append(&mut look.wanted);
+        }
+        look.known.insert(name.clone(), after);
+        set.changes.push(change);
+    }
+    if !wanted.is_empty() {
+        let settles = |change: &Change| !open.contains(&change.name) && !asked.fresh.contains_key(&change.name);
+        for change in set.changes.into_iter().filter(settles) {
+            let Some(after) = look.known.remove(&change.name) else { continue };
+            let behind = look.behind.contains(&change.name);
+            settled.slices.insert(change.name.clone(), (change, after, behind));
+        }
+        return Err(wanted.into_iter().collect());
+    }
+    if asked.demanded.is_none() {
+        set.changes.extend(drops(model, state));
+    }
+    Ok(set)
+}
+
+impl Look<'_> {
+    fn change(&mut self, slice: &Slice) -> (Change, Known) {
+        let name = &slice.name;
+        let inputs = self.model.stored_inputs(&slice.reads);
+        let head = self.state.heads.get(name).map(Arc::as_ref).filter(|head| head.build.is_some());
+        let input_bytes = inputs.iter().map(|input| self.bytes_of(input)).sum();
+        let new = |action: Action, reasons: Vec<Reason>| Change {
+            name: name.clone(),
+            action,
+            reasons,
+            input_bytes,
+            changed_columns: BTreeSet::new(),
+            serve: None,
+            blocked: None,
+        };
+        if head.is_some_and(|head| head.kind == CommitKind::Hold) {
+            self.behind.insert(name.clone());
+            let message = "it is held, and serves its last good version".to_owned();
+            let reason = Reason::new(ReasonKind::Held, None, message).at([slice.name_span]);
+            return (new(Action::Held, vec![reason]), self.last_good(slice));
+        }
+        if let Some(blocked) = self.blocked(slice, &inputs) {
+            self.behind.insert(name.clone());
+            let reason = reason::of_blocked(self.model, slice, &blocked);
+            return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
+        }
+        // What would come of the sources as they are says nothing while an input stays behind.
+        let behind = inputs.iter().any(|input| self.behind.contains(input));
+        if behind {
+            self.behind.insert(name.clone());
+        }
+        let pending: Vec<RelationName> =
+            inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
+        let meaning = self.meanings.inputs(name);
+        // Columns of an input that stay as they are say the same whatever becomes of the input.
+        let over_inputs = self.keys(slice, meaning, !pending.is_empty());
+        // Most slices are as they were published; nothing else need be known of them.
+        let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
+            // Only what reads other relations than it did may have been built before in another shape: to find out takes the
+            // plans of everything below. A build looks, before it runs anything.
+            let reshaped =
+                |head: &CommitRecord| meaning.is_none_or(|meaning| reason::reads_others(self.model, meaning, head));
+            let sources = (!behind && head.is_none_or(reshaped)).then(|| self.meanings.sources(name)).flatten();
+            let keys = [self.keys(slice, sources, true), over_inputs].into_iter().flatten().collect::<Vec<_>>();
+            let served = self.served(slice, &keys);
+            let looked_up = keys.iter().all(|(_, keys)| self.state.builds.contains_key(&keys.row));
+            match served {
+                None if pending.is_empty() && head.is_some() && looked_up => self.served_otherwise(slice, &inputs),
+                served => served,
+            }
+        });
+        if let Some(served) = served {
+            let content = InputContent::of_build(&served.record, &served.labels);
+            let action = self.republish(slice, head, &served);
+            let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
+            return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
+        }
+        let change = match (head, self.state.head_builds.get(name)) {
+            (Some(_), Some(build)) => {
+                let (reasons, changed, must) = self.causes(slice, build, &pending);
+                let action = if must || pending.is_empty() { Action::Build } else { Action::Maybe };
+                Change { changed_columns: changed, ..new(action, reasons) }
+            }
+            _ => {
+                let all = slice.columns.iter().map(|column| column.name.clone()).collect();
+                let reason = Reason::new(ReasonKind::New, None, "nothing of it is published".to_owned());
+                let reason = reason.affecting(slice, &all).at([slice.name_span]);
+                Change { changed_columns: all, ..new(Action::Build, vec![reason]) }
+            }
+        };
+        let unchanged = || {
+            let preimage = key::known_preimage(slice, meaning?, &|name, columns| self.digests(name, columns))?;
+            key::unchanged(&preimage.keys(), self.state.head_builds.get(name)?)
+        };
+        (change, Known::Pending(if behind { None } else { unchanged() }))
+    }
+
+    /// A build that other ways of looking at the slice find: over sources in the order of their rows, as if they had no keys;
+    /// and after the engine's own rewrites, which may show that it is another way of writing what was built.
+    fn served_otherwise(&mut self, slice: &Slice, inputs: &[RelationName]) -> Option<Served> {
+        let ordered = |name: &RelationName, columns: &BTreeSet<String>| match self.known.get(name)? {
+            Known::Content(content) => Some(content.in_order().only(columns)),
+            Known::Pending(_) | Known::Nothing => None,
+        };
+        let keyed = inputs
+            .iter()
+            .any(|input| matches!(self.known.get(input), Some(Known::Content(content)) if content.ordered.is_some()));
+        let meaning = self.meanings.inputs(&slice.name).filter(|_| keyed);
+        let in_order = meaning.and_then(|meaning| key::preimage(slice, meaning, &ordered));
+        let content = |name: &RelationName, columns: &BTreeSet<String>| self.digests(name, columns);
+        let rewritten = self.meanings.rewritten(&slice.name);
+        let rewritten = rewritten.and_then(|meaning| key::preimage(slice, meaning, &content));
+        let keys: Vec<(bool, Keys)> =
+            in_order.iter().chain(&rewritten).map(|preimage| (false, preimage.keys())).collect();
+        self.served(slice, &keys)
+    }
+
+    /// The keys of a slice with a meaning, where the content of what that reads is known.
+    fn keys(&self, slice: &Slice, meaning: Option<&Meaning>, over_sources: bool) -> Option<(bool, Keys)> {
+        let preimage = key::preimage(slice, meaning?, &|name, columns| self.digests(name, columns))?;
+        Some((over_sources, preimage.keys()))
+    }
+
+    /// The published build, if it has one of the keys. A build that was found for the slice has keys of its own, and those that
+    /// it was published under.
+    fn published(&self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
+        let head = self.state.heads.get(&slice.name)?;
+        let reference = head.build.clone()?;
+        let record = self.state.head_builds.get(&slice.name)?;
+        let published = || {
+            let preimage = head.preimage.as_ref();
+            preimage.map(|preimage| keys_of_labels(&preimage.keys(), &head.columns)).unwrap_or_default()
+        };
+        keys.iter().find_map(|(over_sources, keys)| {
+            let labels = fit(slice, keys, &record.keys, &record.sort_by)
+                .or_else(|| fit(slice, keys, &published(), &record.sort_by))?;
+            Some(Served { over_sources: *over_sources, reference: reference.clone(), record: record.clone(), labels })
+        })
+    }
+
+    /// A build with the right keys: the published one, else any that the store has.
+    fn served(&mut self, slice: &Slice, keys: &[(bool, Keys)]) -> Option<Served> {
+        if let Some(served) = self.published(slice, keys) {
+            return Some(served);
+        }
+        let head = self.state.heads.get(&slice.name);
+        let published = head.and_then(|head| head.build.as_ref()).map(|build| build.id.as_str());
+        let mut best: Option<Served> = None;
+        for (over_sources, keys) in keys {
+            let Some(found) = self.state.builds.get(&keys.row) else {
+                self.wanted.insert(Wanted::Builds(keys.row.clone()));
+                continue;
+            };
+            for build in found {
+                let same_build = found.iter().filter(|other| other.reference.id == build.reference.id);
+                let labels = fit(slice, keys, same_build.map(|other| &other.found.keys), &build.found.sort_by);
+                let Some(labels) = labels else { continue };
+                let served = Served {
+                    over_sources: *over_sources,
+                    reference: build.reference.clone(),
+                    record: build.record.clone(),
+                    labels,
+                };
+                if published == Some(served.reference.id.as_str()) {
+                    return Some(served);
+                }
+                best = best.or(Some(served));
+            }
+        }
+        best
+    }
+
+    /// Whether a build that is there needs a new record to be served.
+    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Action {
+        let Some(head) = head else { return Action::Relabel };
+        let same_build = head.build.as_ref().is_some_and(|build| build.id == served.reference.id);
+        let verified = self.verified(slice);
+        // What a check reads may still be on its way: the build looks again.
+        let same_promises = verified.is_none_or(|verified| verified == head.verified);
+        let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
+        if same && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
+    }
+
+    /// Whether the query as it stands isn't what the head was published for, though it gives the same: names of slices that
+    /// it reads changed, say. The next change is told from what was published last.
+    fn written_otherwise(&self, slice: &Slice, head: &CommitRecord) -> bool {
+        let (Some(meaning), Some(before)) = (self.meanings.inputs(&slice.name), &head.preimage) else {
+            return false;
+        };
+        let now = meaning.columns.iter().map(|column| column.fingerprint.as_str());
+        meaning.row != before.row || !now.eq(before.columns.iter().map(|column| column.fingerprint.as_str()))
+    }
+
+    fn relabel_reasons(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Vec<Reason> {
+        let Some(head) = head else {
+            let message = match served.record.slice.as_str() {
+                other if other != slice.name.to_string() => {
+                    format!("these rows were built before, for `{other}`: they are published here, nothing runs")
+                }
+                _ => "these rows were built before: they are published again, nothing runs".to_owned(),
+            };
+            return vec![Reason::new(ReasonKind::BuiltBefore, None, message)];
+        };
+        let mut reasons = Vec::new();
+        if head.build.as_ref().is_none_or(|build| build.id != served.reference.id) {
+            let message = "these rows were built before: they are published again, nothing runs".to_owned();
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message));
+            if let Some(build) = self.state.head_builds.get(&slice.name) {
+                let meaning = self.meanings.inputs(&slice.name);
+                reasons.extend(reason::of_query(self.model, slice, meaning, build, head).0);
+            }
+        } else if !show_the_same(&served.record, &head.columns, &served.labels) {
+            reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
+        }
+        if reasons.is_empty() && self.written_otherwise(slice, head) {
+            let message = "its query is written differently and gives the same; nothing runs".to_owned();
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at(slice.query_span));
+        }
+        if reasons.is_empty() {
+            let message = "its key, `not null` or checks changed, or what these read: its rows are verified again";
+            reasons.push(Reason::new(ReasonKind::PromisesChanged, None, message.to_owned()).at([slice.name_span]));
+        }
+        reasons
+    }
+
+    /// Why a slice must run, or may have to; the columns that may change; and whether it must.
+    fn causes(
+        &mut self,
+        slice: &Slice,
+        build: &BuildRecord,
+        pending: &[RelationName],
+    ) -> (Vec<Reason>, BTreeSet<String>, bool) {
+        let all = || slice.columns.iter().map(|column| column.name.clone()).collect::<BTreeSet<_>>();
+        let (Some(head), Some(meaning)) = (self.state.heads.get(&slice.name), self.meanings.inputs(&slice.name)) else {
+            return (Vec::new(), all(), true);
+        };
+        let (mut reasons, mut changed) = reason::of_query(self.model, slice, Some(meaning), build, head);
+        let must_by_query = !reasons.is_empty();
+        let same_query = !must_by_query;
+        let mut must = must_by_query;
+        for (input, columns) in meaning.reads() {
+            let Some(Known::Content(content)) = self.known.get(&input) else { continue };
+            let now = content.digests.only(&columns);
+            let Some(before) = reason::read_before(build, &input) else {
+                if same_query || !reasons.iter().any(|reason| reason.kind == ReasonKind::QueryChanged) {
+                    let affected = reason::affected(slice, meaning, &input, &columns, true);
+                    let message = format!("it reads `{input}` now");
+                    let reason = Reason::new(ReasonKind::InputAdded, Some(input.clone()), message);
+                    let places = reason::read_places(self.model, &slice.reads, &input);
+                    reasons.push(reason.affecting(slice, &affected).at(places));
+                }
+                must = true;
+                continue;
+            };
+            let differing: BTreeSet<String> = columns
+                .iter()
+                .filter(|column| before.columns.get(*column).is_some_and(|old| Some(old) != now.columns.get(*column)))
+                .cloned()
+                .collect();
+            if before.rows != now.rows || !differing.is_empty() {
+                must = true;
+                let rows_changed = before.rows != now.rows;
+                let affected = reason::affected(slice, meaning, &input, &differing, rows_changed);
+                let differing = reason::Differing { used: &columns, columns: &differing, rows: rows_changed };
+                let reason = reason::data_changed(slice, &input, &differing, self.state, &mut self.wanted);
+                let places = reason::read_places(self.model, &slice.reads, &input);
+                reasons.push(reason.affecting(slice, &affected).at(places));
+                changed.extend(affected);
+            }
+        }
+        let reads = meaning.reads();
+        let open =
+            |input: &&RelationName| reads.get(*input).is_some_and(|columns| self.digests(input, columns).is_none());
+        for input in pending.iter().filter(open) {
+            let affected = reason::affected(slice, meaning, input, &meaning.reads()[input], true);
+            let nothing = matches!(self.known.get(input), Some(Known::Nothing));
+            let places = reason::read_places(self.model, &slice.reads, input);
+            reasons.push(reason::of_pending(input, nothing).affecting(slice, &affected).at(places));
+            changed.extend(affected);
+        }
+        if reasons.is_empty() {
+            let what = if build.preimage.engine != crate::sql::ENGINE_VERSION {
+                let message = "another version of pie built it, and this one may compute other rows".to_owned();
+                Reason::new(ReasonKind::EngineChanged, None, message).affecting(slice, &all())
+            } else if build.sort_by.len() != slice.sort_by.len() || reason::sort_changed(slice, build, head) {
+                let place = reason::sort_place(self.model, slice);
+                Reason::new(ReasonKind::LayoutChanged, None, "its `sort by` changed".to_owned()).at([place])
+            } else {
+                changed = all();
+                let message = "what it reads isn't what it was built from".to_owned();
+                Reason::new(ReasonKind::InputData, None, message).affecting(slice, &changed).at([slice.name_span])
+            };
+            reasons.push(what);
+            must = true;
+        }
+        if build.preimage.engine != crate::sql::ENGINE_VERSION {
+            changed = all();
+            must = true;
+        }
+        (reasons, changed, must)
+    }
+
+    /// Readers of something blocked or held read what its head has.
+    fn last_good(&self, slice: &Slice) -> Known {
+        let head = self.state.heads.get(&slice.name).filter(|head| head.build.is_some());
+        match (head, self.state.head_builds.get(&slice.name)) {
+            (Some(head), Some(build)) if key::shows(&head.columns, &slice.columns) => {
+                Known::Content(InputContent::of_build(build, &head.columns))
+            }
+            _ => Known::Nothing,
+        }
+    }
+
+    fn blocked(&self, slice: &Slice, inputs: &[RelationName]) -> Option<Blocked> {
+        if !slice.valid {
+            return Some(Blocked::Invalid);
+        }
+        // One in error is read at its last good version, if that has the columns that this one was planned with.
+        let unreadable = |input: &RelationName| {
+            let input = self.model.slices.get(input).filter(|input| !input.valid);
+            input.is_some_and(|input| matches!(self.last_good(input), Known::Nothing))
+        };
+        if inputs.iter().any(unreadable) {
+            return Some(Blocked::Invalid);
+        }
+        let checks = slice.checks.iter().flat_map(|check| self.model.stored_inputs(&check.reads));
+        for input in inputs.iter().cloned().chain(checks) {
+            let Some(source) = self.model.sources.get(&input) else { continue };
+            match self.state.sources.get(&input) {
+                None => return Some(Blocked::NotFrozen(input)),
+                Some(version) if !key::matches_declaration(source, version) => {
+                    return Some(Blocked::DeclarationChanged(input));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    /// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
+    fn verified(&self, slice: &Slice) -> Option<String> {
+        verified_digest(self.meanings, slice, &|name, columns| self.digests(name, columns))
+    }
+
+    fn digests(&self, name: &RelationName, columns: &BTreeSet<String>) -> Option<Digests> {
+        match self.known.get(name)? {
+            Known::Content(content) => Some(content.digests.only(columns)),
+            Known::Pending(Some(unchanged)) => {
+                columns.iter().all(|column| unchanged.columns.contains_key(column)).then(|| unchanged.only(columns))
+            }
+            Known::Pending(None) | Known::Nothing => None,
+        }
+    }
+
+    fn bytes_of(&self, input: &RelationName) -> u64 {
+        let source = self.state.sources.get(input).map(|version| version.bytes);
+        source.or_else(|| self.state.heads.get(input).map(|head| head.bytes)).unwrap_or(0)
+    }
+}
+
+fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<Item = Change> + 'a {
+    let declared = |name: &RelationName| {
+        model.declarations.relations.contains_key(name) && !model.slices.get(name).is_some_and(|slice| slice.is_virtual)
+    };
+    let gone = state.heads.iter().filter(move |(name, head)| head.build.is_some() && !declared(name));
+    gone.map(|(name, _)| Change {
+        name: name.clone(),
+        action: Action::Drop,
+        reasons: vec![Reason::new(ReasonKind::Dropped, None, "it is no longer declared".to_owned())],
+        input_bytes: 0,
+        changed_columns: BTreeSet::new(),
+        serve: None,
+        blocked: None,
+    })
+}
