@@ -3,7 +3,7 @@
 use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
 use crate::name::RelationName;
-use crate::sql::{LogicalPlan, relation_of, session_config, table_function_rows, with_functions};
+use crate::sql::{LogicalPlan, physical_rules, relation_of, session_config, table_function_rows, with_functions};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -13,7 +13,6 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
@@ -173,7 +172,7 @@ impl Runtime {
 
     fn state(&self, config: SessionConfig) -> SessionState {
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
-        let mut rules = PhysicalOptimizer::new().rules;
+        let mut rules = physical_rules();
         rules.insert(0, Arc::new(KeepOffsets));
         with_functions(builder.with_default_features()).with_physical_optimizer_rules(rules).build()
     }

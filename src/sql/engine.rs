@@ -8,12 +8,14 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Aggregate, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/6 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/7 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.
@@ -54,6 +56,15 @@ pub fn with_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
         _ => rule,
     });
     builder.with_optimizer_rules(rules.collect())
+}
+
+/// The engine's rules for physical plans, without those that push conditions down once more. They tell columns apart by name
+/// alone: a condition about `a.w` above an outer join of `a` and `b` comes to rest on `b.w`. The logical optimizer, which
+/// knows whose columns are whose, has pushed them down before.
+pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+    rules
 }
 
 /// The rule that computes `count(distinct a), sum(x)` in two steps, kept from sums of floats: a sum of rounded sums isn't
