@@ -366,7 +366,11 @@ pub fn term(arena: &Arena, term: &Term) -> Digest {
             }
             encoder.finish()
         }
-        Term::Parameter { index } => Encoder::new(42).number(F::ParameterNumber, *index).finish(),
+        // Terms of one digest are one term: parameters of different widths have to stay apart.
+        Term::Parameter { index, bits } => {
+            let width = bits.map_or(0, |bits| bits as usize);
+            Encoder::new(42).number(F::ParameterNumber, *index << 8 | width).finish()
+        }
         // The text is for people.
         Term::Literal { data_type, value, text: _ } => {
             Encoder::new(43).data_type(F::LiteralType, data_type).bytes(F::LiteralValue, value).finish()

@@ -104,6 +104,8 @@ pub enum Term {
     /// What a subquery gets from outside.
     Parameter {
         index: usize,
+        /// Its width, where it is known to be a signed integer.
+        bits: Option<u32>,
     },
     Literal {
         data_type: DataType,

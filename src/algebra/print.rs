@@ -167,7 +167,7 @@ impl Printer<'_> {
                 self.bound(&window.end)
             ),
             Term::Over { row: _, term, leaves: _ } => format!("[{}]", self.term(*term)),
-            Term::Parameter { index } => format!("?{}", index + 1),
+            Term::Parameter { index, .. } => format!("?{}", index + 1),
             Term::Literal { data_type, text, value: _ } => match data_type {
                 crate::sql::DataType::Utf8 => format!("'{text}'"),
                 _ => text.clone(),

@@ -1,7 +1,7 @@
 //! Terms moved from one row space into another.
 
 use super::node::{Aggregate, Arena, Bound, Row, RowId, SortTerm, Term, TermId, Window};
-use super::rules::make;
+use super::rules::{self, make};
 use super::space::{Finished, Relation, Space};
 use std::collections::HashMap;
 
@@ -240,7 +240,7 @@ impl Parameters<'_> {
             return *known;
         }
         let result = match arena.term(id).clone() {
-            Term::Parameter { index } => (self.replace)(arena, index),
+            Term::Parameter { index, .. } => (self.replace)(arena, index),
             Term::Input { .. } | Term::GroupingId | Term::Slot { .. } | Term::Cut { .. } | Term::Literal { .. } => id,
             Term::Leaf { leaf, of } => {
                 let of = self.term(arena, of);
@@ -381,12 +381,13 @@ pub fn close(
         let Some(parameter) = parameters.get(index) else { continue };
         let within = rebuild(arena, *parameter, true, &mut HashMap::new(), &mut |arena, atom| {
             let index = kept.iter().position(|other| *other == atom).unwrap_or_default();
-            arena.add_term(Term::Parameter { index })
+            let bits = rules::bits_of(arena, atom);
+            arena.add_term(Term::Parameter { index, bits })
         });
         inner.insert(index, within);
     }
     let replace = |arena: &mut Arena, index: usize| {
-        inner.get(&index).copied().unwrap_or_else(|| arena.add_term(Term::Parameter { index }))
+        inner.get(&index).copied().unwrap_or_else(|| arena.add_term(Term::Parameter { index, bits: None }))
     };
     let mut visitor = Parameters::new(&replace);
     let row = visitor.row(arena, row);
@@ -402,7 +403,7 @@ pub fn parameters_of(arena: &mut Arena, row: RowId, terms: &[TermId]) -> Vec<usi
     let used = std::cell::RefCell::new(std::collections::BTreeSet::new());
     let note = |arena: &mut Arena, index: usize| {
         used.borrow_mut().insert(index);
-        arena.add_term(Term::Parameter { index })
+        arena.add_term(Term::Parameter { index, bits: None })
     };
     let mut visitor = Parameters::new(&note);
     visitor.row(arena, row);

@@ -271,13 +271,14 @@ pub fn signed_bits(data_type: &DataType) -> Option<u32> {
 }
 
 /// The width of a term that is known to be a signed integer.
-fn bits_of(arena: &Arena, term: TermId) -> Option<u32> {
+pub fn bits_of(arena: &Arena, term: TermId) -> Option<u32> {
     match arena.term(term) {
         Term::Input { data_type, .. } | Term::Literal { data_type, .. } | Term::Slot { data_type, .. } => {
             signed_bits(data_type)
         }
         Term::Leaf { of, .. } | Term::Key(of) => bits_of(arena, *of),
         Term::Cast { to, .. } => signed_bits(to),
+        Term::Parameter { bits, .. } => *bits,
         _ => None,
     }
 }

@@ -208,16 +208,21 @@ impl Converter<'_> {
         let around = rewrite::parameters_of(self.arena, other.row, &other.columns);
         let most = around.last().map_or(0, |most| most + 1);
         let shift = kept.len();
-        let number = |arena: &mut Arena, index: usize| arena.add_term(Term::Parameter { index: index + shift });
+        let number =
+            |arena: &mut Arena, index: usize| arena.add_term(Term::Parameter { index: index + shift, bits: None });
         let mut moved = rewrite::Parameters::new(&number);
         let row = moved.row(self.arena, other.row);
         let columns = other.columns.iter().map(|column| moved.term(self.arena, *column)).collect();
         let mut parameters = kept.clone();
         for index in 0..most {
-            parameters.push(self.arena.add_term(Term::Parameter { index }));
+            parameters.push(self.arena.add_term(Term::Parameter { index, bits: None }));
         }
         let (other_leaves, mut other_conditions, columns) = Finished { row, columns }.open().into_select(self.arena);
-        let outer: Vec<TermId> = (0..kept.len()).map(|index| self.arena.add_term(Term::Parameter { index })).collect();
+        let outer = kept.iter().enumerate().map(|(index, term)| {
+            let bits = rules::bits_of(self.arena, *term);
+            self.arena.add_term(Term::Parameter { index, bits })
+        });
+        let outer: Vec<TermId> = outer.collect();
         let (left, right) = if mirrored { (&columns, &outer) } else { (&outer, &columns) };
         other_conditions.extend(self.join_conditions(join, left, right)?);
         let space = Space::Select { leaves: other_leaves, conditions: other_conditions };

@@ -209,8 +209,10 @@ impl<'a> Converter<'a> {
         }
         let body = Finished { row, columns: vec![of] }.open();
         let (leaves, mut conditions, columns) = body.into_select(self.arena);
-        let parameter = self.arena.add_term(Term::Parameter { index: parameters.len() });
-        parameters.push(rules::narrow(self.arena, value));
+        let value = rules::narrow(self.arena, value);
+        let bits = rules::bits_of(self.arena, value);
+        let parameter = self.arena.add_term(Term::Parameter { index: parameters.len(), bits });
+        parameters.push(value);
         conditions.push(make(self.arena, Term::Binary { operator: rules::EQUAL, left: columns[0], right: parameter }));
         let space = Space::Select { leaves, conditions };
         let body = Relation { space, columns: Vec::new() }.finish(self.arena);
@@ -350,7 +352,8 @@ impl<'a> Converter<'a> {
             frame.captured.push(term);
             frame.captured.len() - 1
         });
-        Ok(self.arena.add_term(Term::Parameter { index }))
+        let bits = rules::bits_of(self.arena, term);
+        Ok(self.arena.add_term(Term::Parameter { index, bits }))
     }
 }
 

@@ -353,6 +353,12 @@ pub const EQUAL: &[Pair] = &[
     ),
     equal(
         WIDENING_CASTS,
+        "whatever was cast outside",
+        "select k from (select k, cast(a as bigint) as x from t) w where exists (select 1 from u where u.v = w.x)",
+        "select k from t where exists (select 1 from u where u.v = t.a)",
+    ),
+    equal(
+        WIDENING_CASTS,
         "of what comes from outside too",
         "select a from w where exists (select 1 from counted c where c.n = w.a)",
         "select a from w where a in (select n from counted)",

@@ -379,4 +379,10 @@ pub const PAIRS: &[Pair] = &[
         "select a from w where a = b",
     )
     .hidden("the numbers are small; with others the first ends in an error"),
+    different(
+        WIDENING_CASTS,
+        "what comes from outside into one subquery is no integer because what comes into another is",
+        "select k from t where exists (select 1 from u where u.v = t.a) and exists (select 1 from u where u.v = cast(t.f as bigint))",
+        "select k from t where exists (select 1 from u where u.v = t.a) and exists (select 1 from u where u.v = t.f)",
+    ),
 ];
