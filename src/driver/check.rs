@@ -58,7 +58,9 @@ pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
     let declared = resolve::resolve(&files, &workspace.sources, &workspace.config.limits.query, &memo);
     diagnostics.extend(declared.diagnostics);
-    let (model, found) = semantic::analyze(declared.declarations, &workspace.sources, &memo);
+    let complete = !diagnostics.iter().any(Diagnostic::is_error);
+    let (mut model, found) = semantic::analyze(declared.declarations, &workspace.sources, &memo);
+    model.complete = complete;
     diagnostics.extend(found);
     diagnostic::sort(&mut diagnostics);
     cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);

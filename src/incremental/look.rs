@@ -6,6 +6,7 @@ use super::{Action, Blocked, Change, ChangeSet, Served, StoreState, Wanted};
 use crate::algebra::{Meaning, Meanings};
 use crate::manifest::{BuildRecord, CommitKind, CommitRecord, Digests, Keys};
 use crate::name::RelationName;
+use crate::resolve::RelationDeclaration;
 use crate::semantic::{SemanticModel, Slice};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -99,6 +100,8 @@ pub fn changes(
         look.known.insert(name.clone(), after);
         set.changes.push(change);
     }
+    let asked_for = |name: &RelationName| asked.demanded.is_none_or(|demanded| demanded.contains(name));
+    set.changes.extend(in_circles(model).filter(|change| asked_for(&change.name)));
     if !wanted.is_empty() {
         let settles = |change: &Change| !open.contains(&change.name) && !asked.fresh.contains_key(&change.name);
         for change in set.changes.into_iter().filter(settles) {
@@ -108,7 +111,8 @@ pub fn changes(
         }
         return Err(wanted.into_iter().collect());
     }
-    if asked.demanded.is_none() {
+    // What can't be read may declare what seems to be gone.
+    if asked.demanded.is_none() && model.complete {
         set.changes.extend(drops(model, state));
     }
     Ok(set)
@@ -167,7 +171,7 @@ impl Look<'_> {
         });
         if let Some(served) = served {
             let content = InputContent::of_build(&served.record, &served.labels);
-            let action = self.republish(slice, head, &served);
+            let action = self.republish(slice, head, &served, behind);
             let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
             return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
         }
@@ -267,14 +271,16 @@ impl Look<'_> {
     }
 
     /// Whether a build that is there needs a new record to be served.
-    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Action {
+    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served, behind: bool) -> Action {
         let Some(head) = head else { return Action::Relabel };
         let same_build = head.build.as_ref().is_some_and(|build| build.id == served.reference.id);
         let verified = self.verified(slice);
         // What a check reads may still be on its way: the build looks again.
         let same_promises = verified.is_none_or(|verified| verified == head.verified);
         let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
-        if same && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
+        // What it was built from was the last good version of something, and is now what it should be.
+        let mended = !behind && !head.stale_inputs.is_empty();
+        if same && !mended && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
     }
 
     /// Whether the query as it stands isn't what the head was published for, though it gives the same: names of slices that
@@ -307,6 +313,14 @@ impl Look<'_> {
             }
         } else if !show_the_same(&served.record, &head.columns, &served.labels) {
             reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
+        }
+        if reasons.is_empty() && !head.stale_inputs.is_empty() {
+            let inputs: Vec<String> = head.stale_inputs.iter().map(|input| format!("`{}`", input.name)).collect();
+            let message = format!(
+                "it was built on the last good version of {}, and that is what it should read; nothing runs",
+                inputs.join(", ")
+            );
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at([slice.name_span]));
         }
         if reasons.is_empty() && self.written_otherwise(slice, head) {
             let message = "its query is written differently and gives the same; nothing runs".to_owned();
@@ -452,6 +466,19 @@ impl Look<'_> {
         let source = self.state.sources.get(input).map(|version| version.bytes);
         source.or_else(|| self.state.heads.get(input).map(|head| head.bytes)).unwrap_or(0)
     }
+}
+
+/// Slices that read each other in a circle: they have no order, and no types.
+fn in_circles(model: &SemanticModel) -> impl Iterator<Item = Change> + '_ {
+    model.declarations.relations.iter().filter_map(|(name, declaration)| match declaration {
+        RelationDeclaration::Slice(slice) if !model.slices.contains_key(name) && !slice.syntax.is_virtual => {
+            let reason = Reason::new(ReasonKind::Invalid, None, "it reads itself, by way of others".to_owned());
+            let reasons = vec![reason.at([slice.syntax.name.span])];
+            let blocked = Some(Blocked::Invalid);
+            Some(Change { action: Action::Build, reasons, blocked, ..Change::none(name, 0) })
+        }
+        _ => None,
+    })
 }
 
 fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<Item = Change> + 'a {

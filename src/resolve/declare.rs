@@ -90,9 +90,14 @@ fn insert(
         Entry::Vacant(entry) => {
             entry.insert(declaration);
         }
-        Entry::Occupied(entry) => {
+        Entry::Occupied(mut entry) => {
             let name = entry.key().to_string();
             diagnostics.push(duplicate(declaration.kind(), &name, declaration.name_span(), entry.get().name_span()));
+            // Which of the two is meant isn't known, and where the files stand says nothing.
+            match entry.get_mut() {
+                RelationDeclaration::Source(source) => source.syntax.broken = true,
+                RelationDeclaration::Slice(slice) => slice.syntax.broken = true,
+            }
         }
     }
 }

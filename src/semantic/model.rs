@@ -21,6 +21,8 @@ pub struct SemanticModel {
     pub tests: Vec<Test>,
     pub graph: DependencyGraph,
     pub declarations: Declarations,
+    /// Every file and every declaration could be read: what isn't here is declared nowhere.
+    pub complete: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -173,5 +175,5 @@ pub(super) fn assemble(
         syntax: test.syntax.clone(),
     };
     let tests = declarations.tests.iter().map(test).collect();
-    SemanticModel { domains, sources, slices, tests, graph, declarations }
+    SemanticModel { domains, sources, slices, tests, graph, declarations, complete: true }
 }
