@@ -64,8 +64,9 @@ impl SliceBuild<'_> {
             .ok_or_else(|| BuildError::Internal("a check reads something unknown".to_owned()))?;
         let keys = self.preimages(&names, inputs);
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
-        if let Some(planned) = self.planned {
-            // The plan knows what is right, and what has become of the inputs since doesn't change that.
+        if let Some(planned) = self.planned_over_sources() {
+            // The plan knows what is right, and what has become of the inputs since doesn't change that. Anything else is
+            // looked for again by the inputs as they are: one may have failed, and stand where it stood.
             return self.serve(planned.clone(), (&keys, &wanted), inputs, &names, verified).await;
         }
         let tables = inputs.tables(&names)?;
@@ -102,6 +103,10 @@ impl SliceBuild<'_> {
         Ok(Done { outcome: Outcome::Built, commit, build: Arc::new(staged), written, behind: inputs.behind(&names) })
     }
 
+    fn planned_over_sources(&self) -> Option<&Served> {
+        self.planned.filter(|planned| planned.over_sources)
+    }
+
     /// Columns that are known to identify a row.
     fn unique(&self) -> &[usize] {
         let meaning = self.meanings.inputs(&self.slice.name);
@@ -114,14 +119,15 @@ impl SliceBuild<'_> {
     fn preimages(&self, names: &[RelationName], inputs: &Inputs) -> Vec<(bool, KeyPreimage)> {
         let content = |name: &RelationName, columns: &BTreeSet<String>| inputs.digests(name, columns);
         let sources = (!inputs.behind(names)).then(|| self.meanings.sources(&self.slice.name)).flatten();
-        let rewritten = self.planned.is_none().then(|| self.meanings.rewritten(&self.slice.name)).flatten();
+        let open = self.planned_over_sources().is_none();
+        let rewritten = open.then(|| self.meanings.rewritten(&self.slice.name)).flatten();
         let over_inputs = self.meanings.inputs(&self.slice.name);
         let meanings = [(true, sources), (false, over_inputs), (false, rewritten)];
         let of = |(over_sources, meaning): (bool, Option<&Meaning>)| {
             Some((over_sources, preimage(self.slice, meaning?, &content)?))
         };
         let mut preimages: Vec<(bool, KeyPreimage)> = meanings.into_iter().filter_map(of).collect();
-        if self.planned.is_none() && inputs.keyed(names) {
+        if open && inputs.keyed(names) {
             let ordered = |name: &RelationName, columns: &BTreeSet<String>| inputs.ordered_digests(name, columns);
             let in_order = over_inputs.and_then(|meaning| preimage(self.slice, meaning, &ordered));
             preimages.extend(in_order.map(|in_order| (false, in_order)));

@@ -152,8 +152,9 @@ impl Look<'_> {
         let pending: Vec<RelationName> =
             inputs.iter().filter(|input| !matches!(self.known.get(*input), Some(Known::Content(_)))).cloned().collect();
         let meaning = self.meanings.inputs(name);
-        // Columns of an input that stay as they are say the same whatever becomes of the input.
-        let over_inputs = self.keys(slice, meaning, !pending.is_empty());
+        // Columns of an input that stay as they are say the same whatever becomes of the input; but what stays behind says
+        // nothing of what it should be.
+        let over_inputs = self.keys(slice, meaning, !pending.is_empty() && !behind);
         // Most slices are as they were published; nothing else need be known of them.
         let served = self.published(slice, over_inputs.as_slice()).or_else(|| {
             // Only what reads other relations than it did may have been built before in another shape: to find out takes the

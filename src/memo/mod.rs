@@ -21,7 +21,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -177,7 +177,9 @@ impl Shelf {
         }
         let folder = self.path.parent().unwrap_or(Path::new("."));
         // Another process may have begun the file meanwhile: its end is where ours goes on, if it is of the same program.
-        let goes_on = self.sound.load(Ordering::Relaxed) || begins_with(&self.path, &self.head);
+        // Nor may it have been begun anew by another one.
+        let sound = self.sound.load(Ordering::Relaxed) && has_head(&self.path, &self.head);
+        let goes_on = sound || begins_with(&self.path, &self.head);
         if goes_on {
             return std::fs::OpenOptions::new().append(true).open(&self.path)?.write_all(&text);
         }
@@ -188,6 +190,11 @@ impl Shelf {
         std::fs::write(&staged, [&self.head[..], &text].concat())?;
         std::fs::rename(&staged, &self.path)
     }
+}
+
+fn has_head(path: &Path, head: &[u8]) -> bool {
+    let mut start = vec![0; head.len()];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok_and(|()| start == head)
 }
 
 /// Whether a file that was empty or missing when it was read is there now, written by the same program and no more damaged.

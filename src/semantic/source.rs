@@ -56,6 +56,6 @@ pub(super) fn analyze(declaration: &SourceDeclaration, diagnostics: &mut Vec<Dia
         valid,
     };
     let poisoned: BTreeSet<String> = poisoned.into_iter().collect();
-    let identity = remembered::identity(&relation, &poisoned, None);
+    let identity = remembered::identity(&relation, &poisoned, None).filter(|_| valid);
     (source, Known { relation, poisoned, scans: 1, identity })
 }
