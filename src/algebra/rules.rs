@@ -57,10 +57,12 @@ pub enum Rule {
     NestedDistinct,
     /// `cast(a as bigint) = b` = `a = b` where `a` is a smaller integer.
     WideningCasts,
+    /// `rank` and its kin don't look at their frame; `range` to the current row is `rows` where no two rows are equal.
+    Frames,
 }
 
 impl Rule {
-    pub const ALL: [Rule; 22] = [
+    pub const ALL: [Rule; 23] = [
         Rule::Conjuncts,
         Rule::InLists,
         Rule::Between,
@@ -83,6 +85,7 @@ impl Rule {
         Rule::CommonFactors,
         Rule::NestedDistinct,
         Rule::WideningCasts,
+        Rule::Frames,
     ];
 
     pub fn is_on(self) -> bool {

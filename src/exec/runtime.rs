@@ -3,7 +3,9 @@
 use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
 use crate::name::RelationName;
-use crate::sql::{LogicalPlan, physical_rules, relation_of, session_config, table_function_rows, with_functions};
+use crate::sql::{
+    LogicalPlan, needed_rules, physical_rules, relation_of, session_config, table_function_rows, with_functions,
+};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -79,8 +81,9 @@ impl Runtime {
         }
     }
 
-    /// Runs an analysed plan on DataFusion as it comes: its own settings, apart from those that give SQL its meaning. For
-    /// judging what was built, which must not be done by what built it.
+    /// Runs an analysed plan on DataFusion with its own settings, apart from those that give SQL its meaning, and without the
+    /// rules of its optimizer that only make queries faster. For judging what was built, which must not be done by what
+    /// built it.
     pub async fn plain_stream(&self, plan: &LogicalPlan, tables: &Tables, plain: Plain) -> Result<Batches, Failure> {
         let meaning = session_config();
         let mut config = SessionConfig::new().with_target_partitions(plain.partitions);
@@ -88,7 +91,8 @@ impl Runtime {
         options.sql_parser = meaning.options().sql_parser.clone();
         options.execution.time_zone = meaning.options().execution.time_zone.clone();
         options.optimizer.prefer_hash_join = !plain.spill_joins;
-        let state = self.state(config);
+        let state =
+            SessionStateBuilder::new_from_existing(self.state(config)).with_optimizer_rules(needed_rules()).build();
         let physical = physical_in(&state, plan, tables).await?;
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
     }

@@ -67,6 +67,28 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules
 }
 
+/// The rules of the engine's optimizer without which it can't run what they are about, or not rightly. What judges results
+/// runs no others: they only make queries faster, and some have made them wrong.
+const NEEDED: [&str; 8] = [
+    // Turns `from a, b where a.x = b.x` into a join, without which that would take for ever. It comes first, while the
+    // conditions lie right above the tables.
+    "eliminate_cross_join",
+    "rewrite_set_comparison",
+    "simplify_expressions",
+    "replace_distinct_aggregate",
+    "decorrelate_predicate_subquery",
+    "scalar_subquery_to_join",
+    "decorrelate_lateral_join",
+    // Only joins by equal columns know that `null not in (1)` isn't true.
+    "extract_equijoin_predicate",
+];
+
+/// The rules of [`NEEDED`].
+pub fn needed_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let rules = Optimizer::new().rules;
+    NEEDED.iter().filter_map(|name| rules.iter().find(|rule| rule.name() == *name).cloned()).collect()
+}
+
 /// The rule that computes `count(distinct a), sum(x)` in two steps, kept from sums of floats: a sum of rounded sums isn't
 /// the sum, and the same column without `count(distinct a)` beside it would have other bits.
 #[derive(Debug)]

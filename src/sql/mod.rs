@@ -24,7 +24,8 @@ mod rewrite;
 pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
-pub use engine::{ENGINE_VERSION, engine, physical_rules, session_config, with_functions};
+pub use complete::ignores_frame;
+pub use engine::{ENGINE_VERSION, engine, needed_rules, physical_rules, session_config, with_functions};
 pub use error::{plain as error_text, types_sentence};
 pub use lazy::LazyPlan;
 pub use limits::QueryLimits;

@@ -4,14 +4,16 @@ use super::{Converter, Unmodelled, is_exact, is_nested, unmodelled};
 use crate::algebra::facts;
 use crate::algebra::literal;
 use crate::algebra::node::{Aggregate, Bound, RowId, Term, TermId, Window};
+use crate::algebra::plant;
 use crate::algebra::rewrite;
 use crate::algebra::rules::{self, Rule, make};
-use crate::sql::DataType;
 use crate::sql::types::storage_type;
+use crate::sql::{DataType, ignores_frame};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::{AggregateFunctionParams, Like, NullTreatment, SetQuantifier};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, LogicalPlan, Operator, Subquery, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
+    Expr, ExprSchemable, LogicalPlan, Operator, Subquery, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowFunctionDefinition,
 };
 
 type Result<T> = std::result::Result<T, Unmodelled>;
@@ -282,22 +284,51 @@ impl Converter<'_> {
         let partition = self.sorted_set(partition);
         let exact = call.params.partition_by.iter().all(|expression| is_exact(expression, schema));
         aggregate.order = self.total(row, if exact { &partition } else { &[] }, aggregate.order);
-        let frame = &call.params.window_frame;
+        // Peers are told by values; keys of floats may be told by their bits.
+        let exact_order = exact && call.params.order_by.iter().all(|key| is_exact(&key.expr, schema));
+        let distinct = exact_order && self.is_total(row, &partition, &aggregate.order);
+        let (units, start, end) = self.frame(&call.fun, &call.params.window_frame, distinct)?;
+        let window = Window { call: aggregate, partition, units, start, end };
+        Ok(self.arena.add_term(Term::Window(Box::new(window))))
+    }
+
+    /// The frame of a window function. `distinct` says that no two rows of a partition are equal in its order.
+    fn frame(
+        &mut self,
+        function: &WindowFunctionDefinition,
+        frame: &WindowFrame,
+        distinct: bool,
+    ) -> Result<(&'static str, Bound, Bound)> {
+        let unbounded = self.literal(&ScalarValue::UInt64(None))?;
+        let normal = Rule::Frames.is_on();
+        let mut bound = |bound: &WindowFrameBound| {
+            let mut distance = |distance: &ScalarValue| match normal && distance.is_null() {
+                true => Ok(unbounded),
+                false => self.literal(distance),
+            };
+            Ok(match bound {
+                WindowFrameBound::Preceding(preceding) => Bound::Preceding(distance(preceding)?),
+                WindowFrameBound::CurrentRow => Bound::Current,
+                WindowFrameBound::Following(following) => Bound::Following(distance(following)?),
+            })
+        };
+        let (start, end) = (bound(&frame.start_bound)?, bound(&frame.end_bound)?);
         let units = match frame.units {
             WindowFrameUnits::Rows => "rows",
             WindowFrameUnits::Range => "range",
             WindowFrameUnits::Groups => "groups",
         };
-        let mut bound = |bound: &WindowFrameBound| {
-            Ok(match bound {
-                WindowFrameBound::Preceding(distance) => Bound::Preceding(self.literal(distance)?),
-                WindowFrameBound::CurrentRow => Bound::Current,
-                WindowFrameBound::Following(distance) => Bound::Following(self.literal(distance)?),
-            })
-        };
-        let (start, end) = (bound(&frame.start_bound)?, bound(&frame.end_bound)?);
-        let window = Window { call: aggregate, partition, units, start, end };
-        Ok(self.arena.add_term(Term::Window(Box::new(window))))
+        if !normal {
+            return Ok((units, start, end));
+        }
+        if matches!(function, WindowFunctionDefinition::WindowUDF(function) if ignores_frame(function.name())) {
+            return Ok(("rows", Bound::Preceding(unbounded), Bound::Following(unbounded)));
+        }
+        let named = |bound: &WindowFrameBound| bound.is_unbounded() || *bound == WindowFrameBound::CurrentRow;
+        let whole = frame.start_bound.is_unbounded() && frame.end_bound.is_unbounded();
+        let same = distinct && named(&frame.start_bound) && named(&frame.end_bound);
+        let units = if whole || same || plant::overreaches(Rule::Frames) { "rows" } else { units };
+        Ok((units, start, end))
     }
 
     pub(super) fn number(&mut self, number: i64) -> Result<TermId> {

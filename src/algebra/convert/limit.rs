@@ -66,6 +66,12 @@ impl Converter<'_> {
         kept
     }
 
+    /// Whether no two rows are equal in an order. `within` as for [`Self::total`].
+    pub(super) fn is_total(&mut self, row: RowId, within: &[TermId], order: &[SortTerm]) -> bool {
+        let known = |term: &TermId| within.contains(term) || order.iter().any(|sort| sort.term == *term);
+        facts::unique(self.arena, self.facts, row).iter().any(|key| key.iter().all(known))
+    }
+
     pub(super) fn order(&mut self, order: &[SortExpr], schema: &DFSchema, columns: &[TermId]) -> Result<Vec<SortTerm>> {
         let term = |sort: &SortExpr| {
             let term = self.expression(&sort.expr, schema, columns)?;

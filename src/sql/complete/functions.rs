@@ -32,6 +32,11 @@ pub(super) fn dependence(function: &str) -> Dependence {
     }
 }
 
+/// Whether a window function gives the same whatever its frame.
+pub fn ignores_frame(function: &str) -> bool {
+    matches!(dependence(function), Dependence::Peers | Dependence::Position)
+}
+
 /// Aggregates that give the same for every order of rows.
 const EXACT: [&str; 15] = [
     "count",

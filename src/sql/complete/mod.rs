@@ -44,6 +44,7 @@ mod locate;
 mod tests;
 
 pub use choice::OpenChoice;
+pub use functions::ignores_frame;
 pub use locate::locate;
 
 use crate::name::RelationName;

@@ -25,9 +25,41 @@ const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
 const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
 const WIDENING_CASTS: About = About::Rule(Rule::WideningCasts);
+const FRAMES: About = About::Rule(Rule::Frames);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const EQUAL: &[Pair] = &[
+    equal(
+        FRAMES,
+        "a rank has no frame",
+        "select rank() over (order by a rows between 1 preceding and current row) as z from w",
+        "select rank() over (order by a) as z from w",
+    ),
+    equal(
+        FRAMES,
+        "nor has a rank over groups that the engine knows to differ",
+        "select rank() over (order by a) as z from (select distinct a from w) q",
+        "select rank() over (order by a) as z from (select a from w group by a) q",
+    ),
+    equal(
+        FRAMES,
+        "no rows are equal in a key",
+        "select sum(a) over (order by k range between unbounded preceding and current row) as z from t",
+        "select sum(a) over (order by k rows between unbounded preceding and current row) as z from t",
+    ),
+    equal(
+        FRAMES,
+        "nor within a partition",
+        "select sum(n) over (partition by a order by b) as z from (select a, b, count(*) as n from w group by a, b) q",
+        "select sum(n) over (partition by a order by b rows unbounded preceding) as z
+         from (select a, b, count(*) as n from w group by a, b) q",
+    ),
+    equal(
+        FRAMES,
+        "all rows are all rows",
+        "select sum(a) over (order by b rows between unbounded preceding and unbounded following) as z from w",
+        "select sum(a) over (order by b range between unbounded preceding and unbounded following) as z from w",
+    ),
     equal(WHOLE_NUMBERS, "more than", "select a from w where a > 1", "select a from w where a >= 2"),
     equal(WHOLE_NUMBERS, "less than", "select a < 1 as z from w", "select 0 >= a as z from w"),
     equal(

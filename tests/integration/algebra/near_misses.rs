@@ -25,9 +25,28 @@ const DEPENDENT_KEYS: About = About::Rule(Rule::DependentKeys);
 const WHOLE_NUMBERS: About = About::Rule(Rule::WholeNumbers);
 const NESTED_DISTINCT: About = About::Rule(Rule::NestedDistinct);
 const WIDENING_CASTS: About = About::Rule(Rule::WideningCasts);
+const FRAMES: About = About::Rule(Rule::Frames);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const PAIRS: &[Pair] = &[
+    different(
+        FRAMES,
+        "equal rows end a frame together",
+        "select a, sum(a) over (order by a, b rows between unbounded preceding and current row) as z from w",
+        "select a, sum(a) over (order by a, b range between unbounded preceding and current row) as z from w",
+    ),
+    different(
+        FRAMES,
+        "a distance isn't a place",
+        "select k, sum(a) over (order by k rows between 1 preceding and current row) as z from t",
+        "select k, sum(a) over (order by k range between 1 preceding and current row) as z from t",
+    ),
+    different(
+        FRAMES,
+        "a sum has a frame",
+        "select k, sum(a) over (order by k rows between 1 preceding and current row) as z from t",
+        "select k, sum(a) over (order by k rows between unbounded preceding and current row) as z from t",
+    ),
     different(WHOLE_NUMBERS, "more is not at least", "select a from w where a > 1", "select a from w where a >= 1"),
     different(WHOLE_NUMBERS, "less is not at most", "select a from w where a < 1", "select a from w where a <= 1"),
     different(WHOLE_NUMBERS, "nor two less", "select a from w where a > 1", "select a from w where a >= 3"),

@@ -192,7 +192,20 @@ fn next_step(steps: &[Step], random: &mut Random) -> Option<Step> {
         return (&step.project != last).then_some(step);
     }
     let made = random_edit(last, random)?;
-    Some(Step { name: made.name, family: made.family, claim: made.claim, project: made.project })
+    let claim = if proves_less(steps, made.family) { made.claim.max(Claim::Unproved) } else { made.claim };
+    Some(Step { name: made.name, family: made.family, claim, project: made.project })
+}
+
+/// Whether readers of what is renamed may be built again. They are found by what they are over sources, and what is said of
+/// sources is a part of that. A build isn't looked at again when a source gets a key and all is fresh, so it isn't known
+/// as what it would be with that key: one build too many (seed 11000124).
+fn proves_less(steps: &[Step], family: Family) -> bool {
+    let promises = |step: &Step| -> Vec<(Vec<String>, Vec<bool>)> {
+        let sources = step.project.sources.iter();
+        sources.map(|source| (source.key.clone(), source.columns.iter().map(|it| it.not_null).collect())).collect()
+    };
+    matches!(family, Family::Label | Family::Several)
+        && steps.windows(2).any(|pair| promises(&pair[0]) != promises(&pair[1]))
 }
 
 /// Runs steps again in a new folder: what goes wrong with the given invariant, if it does.
