@@ -243,15 +243,17 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
     if build.cancelled.is_cancelled() {
         return (report(Outcome::Skipped, vec![BuildError::Interrupted.diagnostic(slice)]), None);
     }
-    if let Some(blocked) = &plan.change.blocked {
-        let (outcome, error) = match blocked {
-            Blocked::NotFrozen(source) => (Outcome::Skipped, Some(BuildError::NotFrozen(source.clone()))),
-            Blocked::DeclarationChanged(source) => {
-                (Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone())))
-            }
-            Blocked::Invalid if slice.valid => (Outcome::Skipped, None),
-            Blocked::Invalid => (Outcome::Failed, None),
-        };
+    let refused = match &plan.change.blocked {
+        // Whether there is nothing to read of an input is known when the slice's turn comes.
+        None | Some(Blocked::Input(_)) => None,
+        Some(Blocked::NotFrozen(source)) => Some((Outcome::Skipped, Some(BuildError::NotFrozen(source.clone())))),
+        Some(Blocked::DeclarationChanged(source)) => {
+            Some((Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone()))))
+        }
+        Some(Blocked::Invalid) if slice.valid => Some((Outcome::Skipped, None)),
+        Some(Blocked::Invalid) => Some((Outcome::Failed, None)),
+    };
+    if let Some((outcome, error)) = refused {
         // What is wrong with an invalid slice was told when the project was checked.
         let diagnostics = match error {
             Some(error) => vec![error.diagnostic(slice)],
@@ -359,6 +361,7 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         bytes: 0,
         content: String::new(),
         verified: String::new(),
+        promises: None,
         created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         by: build.stamp.by.clone(),
         reason: Some("no longer declared".to_owned()),

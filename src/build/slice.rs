@@ -7,10 +7,10 @@ use crate::algebra::{Meaning, Meanings};
 use crate::content::ContentHasher;
 use crate::exec::{Failure, FileSet, ParquetFile, Runtime, build_files};
 use crate::freeze::{Stamp, column_records};
-use crate::incremental::{Served, fit, key_records, preimage, show_the_same, verified_digest};
+use crate::incremental::{Served, fit, key_records, preimage, promises, show_the_same};
 use crate::manifest::{
     BuildRecord, BuildReference, CommitKind, CommitRecord, Content, DataFile, FORMAT, InputRecord, KeyPreimage, Keys,
-    LabelRecord, PartitionBuild, partitions_digest,
+    LabelRecord, PartitionBuild, Promises, partitions_digest,
 };
 use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Slice, schema_of};
@@ -60,18 +60,18 @@ impl SliceBuild<'_> {
             .filter(|input| input != &self.slice.name)
             .collect();
         inputs.tables(&check_names)?;
-        let verified = verified_digest(self.meanings, self.slice, &|name, columns| inputs.digests(name, columns))
+        let promises = promises(self.meanings, self.slice, &|name, columns| inputs.digests(name, columns))
             .ok_or_else(|| BuildError::Internal("a check reads something unknown".to_owned()))?;
         let keys = self.preimages(&names, inputs);
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
         if let Some(planned) = self.planned_over_sources() {
             // The plan knows what is right, and what has become of the inputs since doesn't change that. Anything else is
             // looked for again by the inputs as they are: one may have failed, and stand where it stood.
-            return self.serve(planned.clone(), (&keys, &wanted), inputs, &names, verified).await;
+            return self.serve(planned.clone(), (&keys, &wanted), inputs, &names, promises).await;
         }
         let tables = inputs.tables(&names)?;
         if let Some(found) = self.find(&keys, &wanted).await? {
-            return self.serve(found, (&keys, &wanted), inputs, &names, verified).await;
+            return self.serve(found, (&keys, &wanted), inputs, &names, promises).await;
         }
         let Some((_, preimage)) = keys.into_iter().find(|(over_sources, _)| !over_sources) else {
             return Err(BuildError::Internal(format!("`{}` has no meaning", self.slice.name)));
@@ -96,7 +96,7 @@ impl SliceBuild<'_> {
             preimage: Some(staged.preimage.clone()),
             inputs: inputs.records(&names),
             stale_inputs: stale,
-            verified,
+            promises,
         };
         let commit = self.commit(CommitKind::Publish, reference, &staged, published).await?;
         let written = staged.bytes;
@@ -170,7 +170,7 @@ impl SliceBuild<'_> {
         (keys, wanted): (&[(bool, KeyPreimage)], &[Keys]),
         inputs: &Inputs,
         names: &[RelationName],
-        verified: String,
+        promises: Promises,
     ) -> Result<Done, BuildError> {
         let Served { over_sources, reference, record, labels } = served;
         let behind = !over_sources && inputs.behind(names);
@@ -186,7 +186,10 @@ impl SliceBuild<'_> {
             let same_build = head.record.build.as_ref().is_some_and(|build| build.id == reference.id);
             same_build && show_the_same(&record, &head.record.columns, &labels)
         });
-        let proved = head.is_some_and(|head| head.record.verified == verified);
+        let digest = promises.digest();
+        let promised = head.is_some_and(|head| head.record.verified == digest);
+        let covered = |before: &Promises| before.cover(&promises);
+        let proved = promised || head.is_some_and(|head| head.record.promises.as_ref().is_some_and(covered));
         let over_inputs = keys.iter().find(|(over_sources, _)| !over_sources && !apart);
         let preimage = over_inputs.map(|(_, preimage)| preimage.clone());
         // Of other rows than the head's its preimage says nothing.
@@ -198,7 +201,7 @@ impl SliceBuild<'_> {
             })
         };
         let told = |head: &Numbered<CommitRecord>| fingerprints(&head.record.preimage) == fingerprints(&preimage);
-        if let Some(head) = head.filter(|head| proved && head.record.stale_inputs == stale && told(head)) {
+        if let Some(head) = head.filter(|head| promised && head.record.stale_inputs == stale && told(head)) {
             let outcome = if self.was_maybe { Outcome::CutOff } else { Outcome::Reused };
             return Ok(Done { outcome, commit: head.clone(), build: record, written: 0, behind });
         }
@@ -210,7 +213,7 @@ impl SliceBuild<'_> {
         }
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
         let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
-        let published = Published { columns: labels, preimage, inputs: read, stale_inputs: stale, verified };
+        let published = Published { columns: labels, preimage, inputs: read, stale_inputs: stale, promises };
         let commit = self.commit(CommitKind::Relabel, reference, &record, published).await?;
         Ok(Done { outcome: Outcome::Relabelled, commit, build: record, written: 0, behind })
     }
@@ -337,7 +340,7 @@ impl SliceBuild<'_> {
         record: &BuildRecord,
         published: Published,
     ) -> Result<Numbered<CommitRecord>, BuildError> {
-        let Published { columns, preimage, inputs, stale_inputs, verified } = published;
+        let Published { columns, preimage, inputs, stale_inputs, promises } = published;
         let commit = CommitRecord {
             format: FORMAT,
             slice: self.slice.name.to_string(),
@@ -350,7 +353,8 @@ impl SliceBuild<'_> {
             preimage,
             inputs,
             stale_inputs,
-            verified,
+            verified: promises.digest(),
+            promises: Some(promises),
             rows: record.rows,
             bytes: record.bytes,
             content: record.content.clone(),
@@ -369,7 +373,7 @@ struct Published {
     preimage: Option<KeyPreimage>,
     inputs: Vec<InputRecord>,
     stale_inputs: Vec<InputRecord>,
-    verified: String,
+    promises: Promises,
 }
 
 /// The slice's columns as its own run stores them.

@@ -4,7 +4,8 @@ use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
 use crate::name::RelationName;
 use crate::sql::{
-    LogicalPlan, needed_rules, physical_rules, relation_of, session_config, table_function_rows, with_functions,
+    LogicalPlan, needed_physical_rules, needed_rules, physical_rules, relation_of, session_config, table_function_rows,
+    with_functions,
 };
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
@@ -15,6 +16,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
@@ -91,8 +93,10 @@ impl Runtime {
         options.sql_parser = meaning.options().sql_parser.clone();
         options.execution.time_zone = meaning.options().execution.time_zone.clone();
         options.optimizer.prefer_hash_join = !plain.spill_joins;
-        let state =
-            SessionStateBuilder::new_from_existing(self.state(config)).with_optimizer_rules(needed_rules()).build();
+        let state = SessionStateBuilder::new_from_existing(self.state(config))
+            .with_optimizer_rules(needed_rules())
+            .with_physical_optimizer_rules(with_offsets(needed_physical_rules()))
+            .build();
         let physical = physical_in(&state, plan, tables).await?;
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
     }
@@ -176,14 +180,20 @@ impl Runtime {
 
     fn state(&self, config: SessionConfig) -> SessionState {
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
-        let mut rules = physical_rules();
-        rules.insert(0, Arc::new(KeepOffsets));
+        let rules = with_offsets(physical_rules());
         let mut state = with_functions(builder.with_default_features()).with_physical_optimizer_rules(rules).build();
         // Questions may look at the clock; slices were refused that when they were checked.
         let options = Arc::clone(state.config_options());
         state.execution_props_mut().mark_start_execution(options);
         state
     }
+}
+
+fn with_offsets(
+    mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    rules.insert(0, Arc::new(KeepOffsets));
+    rules
 }
 
 async fn physical_in(

@@ -1,11 +1,12 @@
 //! Keys of builds and of verifications.
 
-use crate::algebra::{Meaning, Meanings, Reads};
+use crate::algebra::{CheckMeaning, Meaning, Meanings, Reads};
 use crate::manifest::{
-    BuildRecord, ColumnPreimage, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord, SourceVersion, digest_all,
+    BuildRecord, ColumnPreimage, Digests, KeyPreimage, KeyRecord, Keys, LabelRecord, PromisedCheck, Promises,
+    SourceVersion,
 };
 use crate::name::RelationName;
-use crate::semantic::{Column, Slice, Source};
+use crate::semantic::{Check, Column, Slice, Source};
 use crate::sql::ENGINE_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,20 +164,20 @@ pub fn key_records(wanted: &Keys, labels: &[LabelRecord], build: &BuildRecord) -
 
 /// What the rows must be verified against: key, not-null, checks with the content that they read. `None` where the content
 /// of something that a check reads isn't known. The slice's own rows are what is verified.
-pub fn verified_digest(meanings: &Meanings, slice: &Slice, content: &ContentOf<'_>) -> Option<String> {
-    let mut parts = vec!["key".to_owned()];
-    parts.extend(slice.key.iter().cloned());
-    parts.push("not null".to_owned());
-    parts.extend(slice.columns.iter().filter(|column| !column.nullable).map(|column| column.name.clone()));
-    for check in meanings.checks(&slice.name) {
-        parts.extend(["check".to_owned(), check.fingerprint.clone()]);
-        for (relation, columns) in check.reads.iter().filter(|(relation, _)| *relation != &slice.name) {
-            let digests = content(relation, columns)?;
-            parts.extend([relation.to_string(), digests.rows.to_string()]);
-            parts.extend(digests.columns.into_iter().flat_map(|(column, digest)| [column, digest]));
-        }
-    }
-    Some(digest_all(parts.iter().map(String::as_str)))
+pub fn promises(meanings: &Meanings, slice: &Slice, content: &ContentOf<'_>) -> Option<Promises> {
+    let check = |(check, meaning): (&Check, &CheckMeaning)| {
+        let others = meaning.reads.iter().filter(|(relation, _)| *relation != &slice.name);
+        let inputs = others.map(|(relation, columns)| Some((relation.to_string(), content(relation, columns)?)));
+        let (name, fingerprint) = (check.name.clone(), meaning.fingerprint.clone());
+        Some(PromisedCheck { name, fingerprint, inputs: inputs.collect::<Option<_>>()? })
+    };
+    let never_null = slice.columns.iter().filter(|column| !column.nullable);
+    let checks = slice.checks.iter().zip(meanings.checks(&slice.name));
+    Some(Promises {
+        key: slice.key.clone(),
+        not_null: never_null.map(|column| column.name.clone()).collect(),
+        checks: checks.map(check).collect::<Option<_>>()?,
+    })
 }
 
 /// Whether a frozen version was verified against the declaration as it stands.

@@ -1,10 +1,10 @@
 //! Slice by slice in dependency order: what it needs, and what its readers then know of it.
 
-use super::key::{self, InputContent, fit, keys_of_labels, show_the_same, verified_digest};
-use super::reason::{self, Reason, ReasonKind};
+use super::key::{self, InputContent, fit, keys_of_labels, show_the_same};
+use super::reason::{self, Reason, ReasonKind, listed};
 use super::{Action, Blocked, Change, ChangeSet, Served, StoreState, Wanted};
 use crate::algebra::{Meaning, Meanings};
-use crate::manifest::{BuildRecord, CommitKind, CommitRecord, Digests, Keys};
+use crate::manifest::{BuildRecord, CommitKind, CommitRecord, Digests, Keys, Promises};
 use crate::name::RelationName;
 use crate::resolve::RelationDeclaration;
 use crate::semantic::{SemanticModel, Slice};
@@ -28,13 +28,22 @@ struct Look<'a> {
     known: BTreeMap<RelationName, Known>,
     /// Slices that are read as they were published before, because they are held or can't be built, and their readers.
     behind: BTreeSet<RelationName>,
+    /// Those of them that are held or can't be built themselves.
+    stuck: BTreeSet<RelationName>,
     wanted: BTreeSet<Wanted>,
 }
 
 /// What was worked out before something had to be looked up, and doesn't depend on the answer.
 #[derive(Default)]
 pub struct Settled {
-    slices: HashMap<RelationName, (Change, Known, bool)>,
+    slices: HashMap<RelationName, Worked>,
+}
+
+struct Worked {
+    change: Change,
+    after: Known,
+    behind: bool,
+    stuck: bool,
 }
 
 /// Which slices are asked about.
@@ -56,8 +65,8 @@ pub fn changes(
     asked: &Asked<'_>,
     settled: &mut Settled,
 ) -> Result<ChangeSet, Vec<Wanted>> {
-    let mut look =
-        Look { model, meanings, state, known: BTreeMap::new(), behind: BTreeSet::new(), wanted: BTreeSet::new() };
+    let (behind, stuck) = (BTreeSet::new(), BTreeSet::new());
+    let mut look = Look { model, meanings, state, known: BTreeMap::new(), behind, stuck, wanted: BTreeSet::new() };
     let mut set = ChangeSet::default();
     let mut wanted: BTreeSet<Wanted> = BTreeSet::new();
     // Slices that asked something, and all that come after them.
@@ -85,10 +94,9 @@ pub fn changes(
             continue;
         }
         let (change, after) = match settled.slices.remove(name).filter(|_| !open.contains(name)) {
-            Some((change, after, behind)) => {
-                if behind {
-                    look.behind.insert(name.clone());
-                }
+            Some(Worked { change, after, behind, stuck }) => {
+                look.behind.extend(behind.then(|| name.clone()));
+                look.stuck.extend(stuck.then(|| name.clone()));
                 (change, after)
             }
             None => look.change(slice),
@@ -106,8 +114,8 @@ pub fn changes(
         let settles = |change: &Change| !open.contains(&change.name) && !asked.fresh.contains_key(&change.name);
         for change in set.changes.into_iter().filter(settles) {
             let Some(after) = look.known.remove(&change.name) else { continue };
-            let behind = look.behind.contains(&change.name);
-            settled.slices.insert(change.name.clone(), (change, after, behind));
+            let (behind, stuck) = (look.behind.contains(&change.name), look.stuck.contains(&change.name));
+            settled.slices.insert(change.name.clone(), Worked { change, after, behind, stuck });
         }
         return Err(wanted.into_iter().collect());
     }
@@ -134,14 +142,14 @@ impl Look<'_> {
             blocked: None,
         };
         if head.is_some_and(|head| head.kind == CommitKind::Hold) {
-            self.behind.insert(name.clone());
+            self.stays(name);
             let message = "it is held, and serves its last good version".to_owned();
             let reason = Reason::new(ReasonKind::Held, None, message).at([slice.name_span]);
             return (new(Action::Held, vec![reason]), self.last_good(slice));
         }
         if let Some(blocked) = self.blocked(slice, &inputs) {
-            self.behind.insert(name.clone());
-            let reason = reason::of_blocked(self.model, slice, &blocked);
+            self.stays(name);
+            let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
             return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
         }
         // What would come of the sources as they are says nothing while an input stays behind.
@@ -172,9 +180,15 @@ impl Look<'_> {
         });
         if let Some(served) = served {
             let content = InputContent::of_build(&served.record, &served.labels);
-            let action = self.republish(slice, head, &served, behind);
+            let action = self.republish(slice, head, &served);
             let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
             return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
+        }
+        if let Some(input) = inputs.iter().find(|input| self.stuck.contains(*input) && self.has_nothing(input)) {
+            self.stays(name);
+            let blocked = Blocked::Input(input.clone());
+            let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
+            return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
         }
         let change = match (head, self.state.head_builds.get(name)) {
             (Some(_), Some(build)) => {
@@ -272,16 +286,34 @@ impl Look<'_> {
     }
 
     /// Whether a build that is there needs a new record to be served.
-    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served, behind: bool) -> Action {
+    fn republish(&self, slice: &Slice, head: Option<&CommitRecord>, served: &Served) -> Action {
         let Some(head) = head else { return Action::Relabel };
         let same_build = head.build.as_ref().is_some_and(|build| build.id == served.reference.id);
-        let verified = self.verified(slice);
         // What a check reads may still be on its way: the build looks again.
-        let same_promises = verified.is_none_or(|verified| verified == head.verified);
+        let same_promises = self.promises(slice).is_none_or(|promises| promises.digest() == head.verified);
         let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
-        // What it was built from was the last good version of something, and is now what it should be.
-        let mended = !behind && !head.stale_inputs.is_empty();
-        if same && !mended && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
+        let told = self.last_good_inputs(slice, served) == stale_inputs(head);
+        if same && told && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
+    }
+
+    /// The inputs that are read at their last good version, with that.
+    fn last_good_inputs(&self, slice: &Slice, served: &Served) -> BTreeSet<(String, u64)> {
+        if served.over_sources {
+            return BTreeSet::new();
+        }
+        let inputs = self.model.stored_inputs(&slice.reads);
+        let stuck = inputs.into_iter().filter(|input| self.stuck.contains(input));
+        stuck.filter_map(|input| Some((input.to_string(), self.state.heads.get(&input)?.version))).collect()
+    }
+
+    /// A slice that isn't built now: its readers read what is published.
+    fn stays(&mut self, name: &RelationName) {
+        self.behind.insert(name.clone());
+        self.stuck.insert(name.clone());
+    }
+
+    fn has_nothing(&self, input: &RelationName) -> bool {
+        matches!(self.known.get(input), Some(Known::Nothing))
     }
 
     /// Whether the query as it stands isn't what the head was published for, though it gives the same: names of slices that
@@ -315,6 +347,13 @@ impl Look<'_> {
         } else if !show_the_same(&served.record, &head.columns, &served.labels) {
             reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
         }
+        let stuck = self.last_good_inputs(slice, served);
+        if reasons.is_empty() && !stuck.is_empty() && stuck != stale_inputs(head) {
+            let inputs: Vec<String> = stuck.into_iter().map(|(name, _)| name).collect();
+            let message =
+                format!("it is marked as built on the last good version of {}; nothing runs", listed(&inputs));
+            reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at([slice.name_span]));
+        }
         if reasons.is_empty() && !head.stale_inputs.is_empty() {
             let inputs: Vec<String> = head.stale_inputs.iter().map(|input| format!("`{}`", input.name)).collect();
             let message = format!(
@@ -328,8 +367,8 @@ impl Look<'_> {
             reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at(slice.query_span));
         }
         if reasons.is_empty() {
-            let message = "its key, `not null` or checks changed, or what these read: its rows are verified again";
-            reasons.push(Reason::new(ReasonKind::PromisesChanged, None, message.to_owned()).at([slice.name_span]));
+            let now = self.promises(slice);
+            reasons.push(reason::of_promises(self.model, slice, head.promises.as_ref(), now.as_ref()));
         }
         reasons
     }
@@ -384,7 +423,7 @@ impl Look<'_> {
             |input: &&RelationName| reads.get(*input).is_some_and(|columns| self.digests(input, columns).is_none());
         for input in pending.iter().filter(open) {
             let affected = reason::affected(slice, meaning, input, &meaning.reads()[input], true);
-            let nothing = matches!(self.known.get(input), Some(Known::Nothing));
+            let nothing = self.has_nothing(input);
             let places = reason::read_places(self.model, &slice.reads, input);
             reasons.push(reason::of_pending(input, nothing).affecting(slice, &affected).at(places));
             changed.extend(affected);
@@ -448,9 +487,9 @@ impl Look<'_> {
         None
     }
 
-    /// The digest of what the rows must be verified against; `None` while something that a check reads isn't known yet.
-    fn verified(&self, slice: &Slice) -> Option<String> {
-        verified_digest(self.meanings, slice, &|name, columns| self.digests(name, columns))
+    /// What the rows must be verified against; `None` while something that a check reads isn't known yet.
+    fn promises(&self, slice: &Slice) -> Option<Promises> {
+        key::promises(self.meanings, slice, &|name, columns| self.digests(name, columns))
     }
 
     fn digests(&self, name: &RelationName, columns: &BTreeSet<String>) -> Option<Digests> {
@@ -487,13 +526,24 @@ fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<I
         model.declarations.relations.contains_key(name) && !model.slices.get(name).is_some_and(|slice| slice.is_virtual)
     };
     let gone = state.heads.iter().filter(move |(name, head)| head.build.is_some() && !declared(name));
-    gone.map(|(name, _)| Change {
+    let reason = |name: &RelationName| match model.slices.get(name) {
+        Some(slice) => {
+            let message = "it is virtual now: its readers compute its rows, none are stored".to_owned();
+            Reason::new(ReasonKind::Dropped, None, message).at([slice.name_span])
+        }
+        None => Reason::new(ReasonKind::Dropped, None, "it is no longer declared".to_owned()),
+    };
+    gone.map(move |(name, _)| Change {
         name: name.clone(),
         action: Action::Drop,
-        reasons: vec![Reason::new(ReasonKind::Dropped, None, "it is no longer declared".to_owned())],
+        reasons: vec![reason(name)],
         input_bytes: 0,
         changed_columns: BTreeSet::new(),
         serve: None,
         blocked: None,
     })
+}
+
+fn stale_inputs(head: &CommitRecord) -> BTreeSet<(String, u64)> {
+    head.stale_inputs.iter().map(|input| (input.name.clone(), input.version)).collect()
 }

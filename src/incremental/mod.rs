@@ -32,8 +32,7 @@ mod look;
 mod reason;
 
 pub use key::{
-    InputContent, fit, key_records, keys_of_labels, matches_declaration, preimage, show_the_same, shows,
-    verified_digest,
+    InputContent, fit, key_records, keys_of_labels, matches_declaration, preimage, promises, show_the_same, shows,
 };
 pub use look::{Asked, Settled, changes};
 pub use reason::{Reason, ReasonKind, affected, few, listed};
@@ -157,6 +156,8 @@ pub enum Blocked {
     DeclarationChanged(RelationName),
     /// The slice itself, or one that it reads, is in error.
     Invalid,
+    /// A slice that it reads can't be built now, or is held, and has nothing to read.
+    Input(RelationName),
 }
 
 /// All changes, in dependency order, then by name; dropped slices last.

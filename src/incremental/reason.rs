@@ -5,7 +5,9 @@
 
 use super::{Blocked, StoreState, Wanted};
 use crate::algebra::Meaning;
-use crate::manifest::{BuildRecord, CommitRecord, Content, Digests, LabelRecord, SourceVersion};
+use crate::manifest::{
+    BuildRecord, CommitRecord, Content, Digests, LabelRecord, PromisedCheck, Promises, SourceVersion,
+};
 use crate::name::RelationName;
 use crate::resolve::{Read, RelationDeclaration};
 use crate::semantic::{SemanticModel, Slice};
@@ -96,21 +98,30 @@ impl Reason {
     }
 }
 
-pub fn of_blocked(model: &SemanticModel, slice: &Slice, blocked: &Blocked) -> Reason {
+pub fn of_blocked(model: &SemanticModel, state: &StoreState, slice: &Slice, blocked: &Blocked) -> Reason {
     let missing =
         |source: &RelationName, message: String| Reason::new(ReasonKind::InputMissing, Some(source.clone()), message);
     match blocked {
         Blocked::NotFrozen(source) => {
             let reads = slice.reads.iter().chain(slice.checks.iter().flat_map(|check| &check.reads));
-            missing(source, format!("the source `{source}` was never frozen")).at(read_places(model, reads, source))
+            missing(source, format!("the source `{source}` was never frozen: run `pie freeze`"))
+                .at(read_places(model, reads, source))
         }
         Blocked::DeclarationChanged(source) => {
             let declared = model.sources.get(source).map(|source| source.name_span);
-            missing(source, format!("the declaration of `{source}` changed since it was frozen")).at(declared)
+            let message = format!("the declaration of `{source}` changed since it was frozen: run `pie freeze`");
+            missing(source, message).at(declared)
         }
         Blocked::Invalid => {
             let message = "it has errors, or reads something that has".to_owned();
             Reason::new(ReasonKind::Invalid, None, message).at([slice.name_span])
+        }
+        Blocked::Input(input) => {
+            let message = match state.heads.get(input).is_some_and(|head| head.build.is_some()) {
+                true => format!("it reads `{input}`, whose published version has other columns than it declares now"),
+                false => format!("it reads `{input}`, of which nothing is published"),
+            };
+            missing(input, message).at(read_places(model, &slice.reads, input))
         }
     }
 }
@@ -196,7 +207,11 @@ pub fn of_query(
         match head.columns.iter().find(|label| label.name == column.name) {
             Some(label) if label.data_type == column.data_type.to_string() => changed.push(column.name.clone()),
             Some(_) => {
-                types.push(format!("`{}` is of type {} now", column.name, display_type(&column.data_type)));
+                types.push(format!(
+                    "`{}` is of type {} now, and may have other values",
+                    column.name,
+                    display_type(&column.data_type)
+                ));
                 retyped.push(column.name.clone());
             }
             None => added.push(column.name.clone()),
@@ -251,6 +266,68 @@ pub fn of_labels(slice: &Slice, before: &[LabelRecord], after: &[LabelRecord]) -
     let columns = after.iter().map(|label| label.name.clone()).collect();
     let places = if renamed.is_empty() { vec![slice.name_span] } else { column_places(slice, &renamed) };
     vec![Reason { columns, ..Reason::new(ReasonKind::ColumnsRelabelled, None, message) }.at(places)]
+}
+
+/// What else rows are verified against than when they were published. Of earlier versions of pie that isn't recorded.
+pub fn of_promises(model: &SemanticModel, slice: &Slice, before: Option<&Promises>, now: Option<&Promises>) -> Reason {
+    let (mut told, mut places) = (Vec::new(), Vec::new());
+    if let (Some(before), Some(now)) = (before, now) {
+        if before.key != now.key {
+            places.push(key_place(model, slice));
+            told.push(match now.key.as_slice() {
+                [] => "it has no key now".to_owned(),
+                key => format!("its key is {} now", listed(key)),
+            });
+        }
+        let newly = |one: &Promises, other: &Promises| -> Vec<String> {
+            one.not_null.iter().filter(|name| !other.not_null.contains(name)).cloned().collect()
+        };
+        let (more, less) = (newly(now, before), newly(before, now));
+        if !more.is_empty() {
+            told.push(format!("{} must not be null now", listed(&more)));
+        }
+        if !less.is_empty() {
+            told.push(format!("{} may be null now", listed(&less)));
+        }
+        for (check, declared) in now.checks.iter().zip(&slice.checks) {
+            let known = before.checks.iter().find(|other| other.fingerprint == check.fingerprint);
+            let namesake = before.checks.iter().any(|other| other.name == check.name);
+            told.push(match known {
+                Some(known) if known.inputs == check.inputs => continue,
+                Some(_) => format!("what the check `{}` reads changed", check.name),
+                None if namesake => format!("the check `{}` changed", check.name),
+                None => format!("the check `{}` is new", check.name),
+            });
+            places.push(declared.span);
+        }
+        let gone = before.checks.iter().filter(|check| {
+            let same = |other: &PromisedCheck| other.name == check.name || other.fingerprint == check.fingerprint;
+            !now.checks.iter().any(same)
+        });
+        told.extend(gone.map(|check| format!("the check `{}` is gone", check.name)));
+    }
+    let what = match told.is_empty() {
+        true => "its key, `not null` or checks changed, or what these read".to_owned(),
+        false => few(&told),
+    };
+    if places.is_empty() {
+        places.push(slice.name_span);
+    }
+    let fewer = before.zip(now).is_some_and(|(before, now)| before.cover(now));
+    let message = match fewer {
+        true => format!("{what}; nothing runs"),
+        false => format!("{what}: its rows are verified again"),
+    };
+    Reason::new(ReasonKind::PromisesChanged, None, message).at(places)
+}
+
+/// The slice's `key`, or its name where it has none.
+fn key_place(model: &SemanticModel, slice: &Slice) -> Span {
+    let clause = match model.declarations.relations.get(&slice.name) {
+        Some(RelationDeclaration::Slice(declared)) => declared.syntax.key.as_ref().map(|clause| clause.span),
+        Some(RelationDeclaration::Source(_)) | None => None,
+    };
+    clause.unwrap_or(slice.name_span)
 }
 
 /// Whether a query reads other relations than the one that a head was published for, or that one read columns that there

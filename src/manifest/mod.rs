@@ -244,6 +244,9 @@ pub struct CommitRecord {
     pub stale_inputs: Vec<InputRecord>,
     /// Digest of the promises that the rows were verified against: keys, not-null, checks and what those read.
     pub verified: String,
+    /// What that is a digest of, so that a difference can be named; not in records of earlier versions of pie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promises: Option<Promises>,
     pub rows: u64,
     pub bytes: u64,
     pub content: String,
@@ -251,6 +254,52 @@ pub struct CommitRecord {
     pub by: String,
     pub reason: Option<String>,
     pub pie: String,
+}
+
+/// What rows were verified against.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Promises {
+    pub key: Vec<String>,
+    /// Columns that are never null.
+    pub not_null: Vec<String>,
+    pub checks: Vec<PromisedCheck>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PromisedCheck {
+    pub name: String,
+    /// Of the rows that break it.
+    pub fingerprint: String,
+    /// What it reads besides the slice's own rows, by relation.
+    pub inputs: BTreeMap<String, Digests>,
+}
+
+impl Promises {
+    /// Whether rows that keep these keep the other ones too.
+    pub fn cover(&self, other: &Promises) -> bool {
+        let same = |check: &PromisedCheck, other: &PromisedCheck| {
+            check.fingerprint == other.fingerprint && check.inputs == other.inputs
+        };
+        (other.key.is_empty() || other.key == self.key)
+            && other.not_null.iter().all(|column| self.not_null.contains(column))
+            && other.checks.iter().all(|check| self.checks.iter().any(|known| same(known, check)))
+    }
+
+    /// A digest of what decides whether rows keep them: not the names of checks.
+    pub fn digest(&self) -> String {
+        let mut parts = vec!["key".to_owned()];
+        parts.extend(self.key.iter().cloned());
+        parts.push("not null".to_owned());
+        parts.extend(self.not_null.iter().cloned());
+        for check in &self.checks {
+            parts.extend(["check".to_owned(), check.fingerprint.clone()]);
+            for (relation, digests) in &check.inputs {
+                parts.extend([relation.clone(), digests.rows.to_string()]);
+                parts.extend(digests.columns.iter().flat_map(|(column, digest)| [column.clone(), digest.clone()]));
+            }
+        }
+        digest_all(parts.iter().map(String::as_str))
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

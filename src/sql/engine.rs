@@ -83,6 +83,17 @@ const NEEDED: [&str; 8] = [
     "extract_equijoin_predicate",
 ];
 
+/// The same of rules for physical plans.
+const NEEDED_PHYSICAL: [&str; 5] =
+    ["OutputRequirements", "join_selection", "EnsureRequirements", "EnsureCooperative", "SanityCheckPlan"];
+
+/// The rules of [`NEEDED_PHYSICAL`].
+pub fn needed_physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.retain(|rule| NEEDED_PHYSICAL.contains(&rule.name()));
+    rules
+}
+
 /// The rules of [`NEEDED`].
 pub fn needed_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let rules = Optimizer::new().rules;

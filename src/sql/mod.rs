@@ -25,7 +25,9 @@ pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
 pub use complete::ignores_frame;
-pub use engine::{ENGINE_VERSION, engine, needed_rules, physical_rules, session_config, with_functions};
+pub use engine::{
+    ENGINE_VERSION, engine, needed_physical_rules, needed_rules, physical_rules, session_config, with_functions,
+};
 pub use error::{plain as error_text, types_sentence};
 pub use lazy::LazyPlan;
 pub use limits::QueryLimits;

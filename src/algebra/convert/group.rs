@@ -16,9 +16,9 @@ use std::collections::{HashMap, HashSet};
 impl Converter<'_> {
     pub(super) fn distinct(&mut self, input: &LogicalPlan, schema: &DFSchema) -> Result<Relation> {
         let input = self.plan(input)?.relation.finish(self.arena);
-        let exact = schema.fields().iter().all(|field| is_exact_type(field.data_type()));
         if Rule::Distinct.is_on() {
-            return Ok(self.rows_of_groups(input, exact).open());
+            let exact: Vec<bool> = schema.fields().iter().map(|field| is_exact_type(field.data_type())).collect();
+            return Ok(self.rows_of_groups(input, &exact).open());
         }
         let sets = vec![Vec::new()];
         let row = self.arena.add_row(Row::Group { input: input.row, keys: input.columns.clone(), sets });
@@ -82,8 +82,8 @@ impl Converter<'_> {
             }
             plain => {
                 let keys = self.expressions(plain, schema, &input.columns)?;
-                let exact = plain.iter().all(|expression| is_exact(expression, schema));
-                return self.plain_groups(aggregate, &input, keys, exact);
+                let exact: Vec<bool> = plain.iter().map(|expression| is_exact(expression, schema)).collect();
+                return self.plain_groups(aggregate, &input, keys, &exact);
             }
         };
         for expression in &aggregate.aggr_expr {
@@ -100,7 +100,7 @@ impl Converter<'_> {
         aggregate: &Aggregate,
         input: &Finished,
         keys: Vec<TermId>,
-        exact: bool,
+        exact: &[bool],
     ) -> Result<Relation> {
         let groups = self.grouped(input.row, keys.clone());
         let rows = self.rows_of_groups(Finished { row: input.row, columns: keys.clone() }, exact);
@@ -127,17 +127,24 @@ impl Converter<'_> {
         Ok(Finished { row: rows.row, columns }.open())
     }
 
-    /// One row for each value of the given terms: the rows themselves where no two are alike.
-    fn rows_of_groups(&mut self, over: Finished, exact: bool) -> Finished {
+    /// One row for each value of the given terms: the rows themselves where no two are alike. `exact` says of each term whether
+    /// equal values are the same.
+    fn rows_of_groups(&mut self, over: Finished, exact: &[bool]) -> Finished {
         if over.columns.is_empty() {
             return Finished { row: self.grouped(over.row, Vec::new()), columns: Vec::new() };
         }
         let over = self.as_a_set(over);
         let unique = facts::unique(self.arena, self.facts, over.row);
-        let alone = unique.iter().any(|key| key.iter().all(|term| over.columns.contains(term)));
-        // Grouping makes one zero of two.
-        if Rule::DependentKeys.is_on() && exact && alone {
-            return over;
+        let tells_apart =
+            |term: &TermId| over.columns.iter().zip(exact).any(|(column, exact)| column == term && *exact);
+        let alone = unique.iter().any(|key| key.iter().all(tells_apart));
+        if Rule::DependentKeys.is_on() && alone {
+            // Grouping may make one zero of two.
+            let columns = over.columns.iter().zip(exact).map(|(column, exact)| match exact {
+                true => *column,
+                false => self.arena.add_term(Term::Unary { operator: "group of one", operand: *column }),
+            });
+            return Finished { row: over.row, columns: columns.collect() };
         }
         let columns = over.columns.iter().map(|key| self.arena.add_term(Term::Key(*key))).collect();
         Finished { row: self.grouped(over.row, over.columns), columns }

@@ -29,6 +29,13 @@ const FRAMES: About = About::Rule(Rule::Frames);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const EQUAL: &[Pair] = &[
+    equal(DEPENDENT_KEYS, "floats beside a key", "select q.k from (select distinct k, f from t) q", "select k from t"),
+    equal(
+        DEPENDENT_KEYS,
+        "an average that the engine groups by too",
+        "select q.a from (select a, avg(f) as m from t group by a) q group by q.a",
+        "select distinct q.a from (select a, avg(f) as m from t group by a) q",
+    ),
     equal(
         FRAMES,
         "a rank has no frame",

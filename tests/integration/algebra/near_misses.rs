@@ -30,6 +30,12 @@ const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const PAIRS: &[Pair] = &[
     different(
+        DEPENDENT_KEYS,
+        "a float is no key",
+        "select q.f from (select f, count(*) as n from t group by f) q group by q.f, q.n",
+        "select f from t",
+    ),
+    different(
         FRAMES,
         "equal rows end a frame together",
         "select a, sum(a) over (order by a, b rows between unbounded preceding and current row) as z from w",

@@ -1,7 +1,7 @@
 //! Many cases: seeds shared among threads, each case a random project with random edits.
 
 use super::drive::Bench;
-use super::edits::{Claim, Family, random_edit};
+use super::edits::{Claim, Family, breaking, mending, random_edit};
 use super::generate;
 use super::ledger::Ledger;
 use super::project::Project;
@@ -184,14 +184,21 @@ fn first_build(run: &mut Run<'_>, random: &mut Random, ledger: &mut Ledger) -> R
 /// A random edit of the last state, or the way back to an earlier one.
 fn next_step(steps: &[Step], random: &mut Random) -> Option<Step> {
     let last = &steps.last()?.project;
-    if steps.len() > 1 && random.chance(12) {
-        let at = random.below(steps.len() - 1);
+    let is_broken = last.slices.iter().any(|slice| slice.broken.is_some());
+    let whole = |at: &usize| steps[*at].project.slices.iter().all(|slice| slice.broken.is_none());
+    let earlier: Vec<usize> = (0..steps.len() - 1).filter(whole).collect();
+    let back = random.chance(if is_broken { 35 } else { 12 });
+    if let Some(at) = random.pick(&earlier).filter(|_| back) {
         let project: Project = steps[at].project.clone();
         let name = format!("back to state {at}");
         let step = Step { name, family: Family::Revert, claim: Claim::Changes, project };
         return (&step.project != last).then_some(step);
     }
-    let made = random_edit(last, random)?;
+    let made = match is_broken {
+        true => mending(last, random)?,
+        false if random.chance(8) => breaking(last, random)?,
+        false => random_edit(last, random)?,
+    };
     let claim = if proves_less(steps, made.family) { made.claim.max(Claim::Unproved) } else { made.claim };
     Some(Step { name: made.name, family: made.family, claim, project: made.project })
 }

@@ -11,7 +11,7 @@ use icepie::freeze::Replace;
 use icepie::incremental::Action;
 use icepie::name::RelationName;
 use icepie::semantic::Slice;
-use icepie::workspace;
+use icepie::workspace::{self, Workspace};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,14 @@ impl Folder {
         }
         project
     }
+}
+
+/// Whether pie finds a project in error.
+pub fn is_refused(project: &Project) -> bool {
+    let files = print::files(project);
+    let texts = files.iter().filter(|(path, _)| path.ends_with(".pie") || path.ends_with(".toml"));
+    let texts: Vec<(&str, &str)> = texts.map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    driver::check(Workspace::in_memory(texts)).has_errors()
 }
 
 /// The errors of a project, as people see them.

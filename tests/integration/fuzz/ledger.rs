@@ -17,6 +17,8 @@ pub struct Ledger {
     pub refused_edits: u64,
     /// Edits whose result was too large, or broke a promise.
     pub left_out: u64,
+    /// Slices that stayed at their last good version, or at none, one for each build.
+    pub kept_back: u64,
     examples: Vec<String>,
     families: BTreeMap<Family, Tally>,
     edits: BTreeMap<(Family, String), Tally>,
@@ -49,6 +51,7 @@ impl Tally {
 
 impl Ledger {
     pub fn add(&mut self, step: &Step, ran: &Ran) {
+        self.kept_back += ran.kept_back as u64;
         let excess = ran.run.difference(&ran.least).count() as u64;
         let tally = Tally {
             edits: 1,
@@ -60,7 +63,7 @@ impl Ledger {
         };
         self.families.entry(step.family).or_default().add(&tally);
         // Combinations and ways back have too many names.
-        if !matches!(step.family, Family::Several | Family::Revert) {
+        if !matches!(step.family, Family::Several | Family::Revert | Family::Break | Family::Mend) {
             self.edits.entry((step.family, step.name.clone())).or_default().add(&tally);
         }
     }
@@ -71,6 +74,7 @@ impl Ledger {
         self.refused_projects += other.refused_projects;
         self.refused_edits += other.refused_edits;
         self.left_out += other.left_out;
+        self.kept_back += other.kept_back;
         let room = EXAMPLES.saturating_sub(self.examples.len());
         self.examples.extend(other.examples.into_iter().take(room));
         for (family, tally) in &other.families {
@@ -111,12 +115,13 @@ impl Ledger {
     /// A table for people: families, then the edits with excess.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{} cases, {} edits; refused: {} projects, {} edits; left out: {} edits\n\n",
+            "{} cases, {} edits; refused: {} projects, {} edits; left out: {} edits; kept back: {} slices\n\n",
             self.cases,
             self.edits(),
             self.refused_projects,
             self.refused_edits,
-            self.left_out
+            self.left_out,
+            self.kept_back
         );
         text.push_str(&line(["", "edits", "slices", "run", "least", "excess", "unproved"].map(str::to_owned)));
         for (family, tally) in &self.families {

@@ -9,7 +9,8 @@
 //!
 //! After each step: every published slice holds what the brute force gives (I1); an edit that means nothing ran nothing
 //! (I2); going back to an earlier state ran nothing (I7); nothing ran that the plan reuses or relabels (I8); a second
-//! build finds everything fresh (I10). Every fourth case ends with a build from nothing (I6). What edits claim is
+//! build finds everything fresh (I10). Now and then a slice is broken on purpose, beside an edit perhaps: all that doesn't read
+//! it must come out right, and once it is mended everything must. Every fourth case ends with a build from nothing (I6). What edits claim is
 //! checked by the brute force too, so that a wrong claim is told from a wrong build.
 //!
 //! A slice of it runs with the other tests. For a long look, with a table of how precise the builds were:

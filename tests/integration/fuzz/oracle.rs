@@ -158,10 +158,17 @@ const NEEDED: [&str; 7] = [
     "extract_equijoin_predicate",
 ];
 
+/// The same of rules for physical plans. Among the others is one that pushes conditions down to columns of the same name
+/// (seeds 12000218, 14000021).
+const NEEDED_PHYSICAL: [&str; 4] = ["OutputRequirements", "join_selection", "EnsureRequirements", "SanityCheckPlan"];
+
 fn session(config: SessionConfig) -> SessionContext {
     let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
     let rules = state.optimizers().iter().filter(|rule| NEEDED.contains(&rule.name())).cloned().collect();
-    SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_optimizer_rules(rules).build())
+    let physical = state.physical_optimizers().iter().filter(|rule| NEEDED_PHYSICAL.contains(&rule.name()));
+    let physical = physical.cloned().collect();
+    let state = SessionStateBuilder::new_from_existing(state).with_optimizer_rules(rules);
+    SessionContext::new_with_state(state.with_physical_optimizer_rules(physical).build())
 }
 
 /// Runs one query in a session of its own.

@@ -1,7 +1,7 @@
 //! A project as files: `.pie` text, CSV, `pie.toml`. Builds, the brute force and reports all read the text of this one
 //! printer.
 
-use super::project::{Kind, Place, Project, Slice, Source, Style};
+use super::project::{Break, Kind, Place, Project, Slice, Source, Style};
 use super::query::{
     Aggregate, Expr, Group, Join, JoinKind, JoinOn, Operator, OrderKey, Query, Relation, Select, SetOperation, Table,
     Window, WindowFunction,
@@ -79,7 +79,13 @@ fn slice_text(slice: &Slice) -> String {
     for check in &slice.checks {
         clauses.push_str(&format!("  check {} ({})\n", check.name, expr_text(&check.predicate, "")));
     }
-    let query = dressed(&query_text(&slice.query, &slice.name.domain), &slice.style);
+    if slice.broken == Some(Break::Check) {
+        clauses.push_str("  check broken_on_purpose (1 = 0)\n");
+    }
+    let mut query = dressed(&query_text(&slice.query, &slice.name.domain), &slice.style);
+    if slice.broken == Some(Break::Query) {
+        query = format!("select broken.on_purpose from (\n  {query}\n  ) broken");
+    }
     format!("{doc}public {is_virtual}slice {} {{\n{clauses}  {query}\n}}\n\n", slice.name)
 }
 

@@ -3,6 +3,7 @@
 use super::generate::Maker;
 use super::query::{Expr, Query};
 use super::random::Random;
+use super::shape::reads;
 use icepie::name::RelationName;
 use std::collections::BTreeSet;
 
@@ -69,9 +70,19 @@ pub struct Slice {
     pub key: Vec<String>,
     pub partition_by: Vec<String>,
     pub checks: Vec<Check>,
+    pub broken: Option<Break>,
     pub documented: bool,
     pub style: Style,
     pub place: Place,
+}
+
+/// What keeps a slice at its last good version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Break {
+    /// A check that no row keeps: it fails when it is built.
+    Check,
+    /// An error in its query: it can't be built.
+    Query,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -154,6 +165,24 @@ impl Project {
     /// The slices whose rows are stored.
     pub fn stored(&self) -> BTreeSet<RelationName> {
         self.slices.iter().filter(|slice| !slice.is_virtual).map(|slice| slice.name.clone()).collect()
+    }
+
+    /// The same without what breaks slices.
+    pub fn mended(&self) -> Project {
+        let mut project = self.clone();
+        project.slices.iter_mut().for_each(|slice| slice.broken = None);
+        project
+    }
+
+    /// The slices that are broken, and all that comes after them.
+    pub fn astray(&self) -> BTreeSet<RelationName> {
+        let mut astray = BTreeSet::new();
+        for slice in &self.slices {
+            if slice.broken.is_some() || !reads(&slice.query).is_disjoint(&astray) {
+                astray.insert(slice.name.clone());
+            }
+        }
+        astray
     }
 
     /// A name that is new in the project.

@@ -5,7 +5,7 @@ use super::drive::{self, Bench, Built, Folder};
 use super::edits::{Claim, Family};
 use super::oracle::{Answers, Oracle, Refusal};
 use super::print::query_text;
-use super::project::Project;
+use super::project::{Break, Project};
 use super::query::Query;
 use super::shape::{Use, reads, sees_ties, use_of};
 use icepie::build::Outcome;
@@ -20,6 +20,7 @@ pub const COLD: &str = "I6: a sequence of edits ends where a build from nothing 
 pub const REVERT: &str = "I7: going back runs nothing";
 pub const PLANNED: &str = "I8: what the plan reuses or relabels doesn't run";
 pub const IDLE: &str = "I10: a second build finds everything fresh";
+pub const STAYS: &str = "a broken slice stays at its last good version";
 pub const FAILS: &str = "no slice fails, since no query here can";
 /// DataFusion 55 finds its own plan wrong: it took a sort away that a window over one row needs, or thinks otherwise of
 /// whether a column of a union may be null than it did before.
@@ -61,6 +62,8 @@ pub struct Ran {
     pub slices: usize,
     pub run: BTreeSet<RelationName>,
     pub least: BTreeSet<RelationName>,
+    /// How many slices failed, were skipped or held, since they or what they read is broken.
+    pub kept_back: usize,
 }
 
 /// A project's life in one folder.
@@ -101,7 +104,11 @@ impl<'b> Run<'b> {
             self.folder.write(&step.project);
         }
         let project = self.folder.load();
-        if project.has_errors() {
+        let refused = match step.project.slices.iter().any(|slice| slice.broken == Some(Break::Query)) {
+            true => drive::is_refused(&step.project.mended()),
+            false => project.has_errors(),
+        };
+        if refused {
             if let Some(last) = &self.last {
                 self.folder.write(&last.project);
             }
@@ -111,7 +118,10 @@ impl<'b> Run<'b> {
             keeps_claim(last, step, &answers)?;
         }
         let built = drive::build(&project, true).await.or_else(|text| broken(FAILS, text))?;
-        let unwell = built.with(&[Outcome::Failed, Outcome::Skipped, Outcome::Held]);
+        let astray = step.project.astray();
+        let mut unwell = built.with(&[Outcome::Failed, Outcome::Skipped, Outcome::Held]);
+        let kept_back = unwell.len();
+        unwell.retain(|name| !astray.contains(name));
         if !unwell.is_empty() && ENGINE_BUGS.iter().any(|bug| built.diagnostics.contains(bug)) {
             // What comes next is compared with nothing: some slices stayed behind.
             self.last = None;
@@ -121,27 +131,35 @@ impl<'b> Run<'b> {
             return broken(FAILS, format!("{}\n{}", listed(&unwell), built.diagnostics));
         }
         is_fresh(&step.project, &answers, &built)?;
-        let ran = built.with(&[Outcome::Built]);
+        stays_back(self.last.as_ref(), &step.project, &answers, &built)?;
+        let mut ran = built.with(&[Outcome::Built]);
+        ran.retain(|name| !astray.contains(name));
         is_as_planned(&built, &ran)?;
         if let Some(last) = &self.last {
             runs_nothing_claimed(last, step, &ran)?;
         }
         let again = drive::build(&project, false).await.or_else(|text| broken(IDLE, text))?;
-        if again.outcomes.values().any(|outcome| *outcome != Outcome::Reused) {
+        let idle = |(name, outcome): (&RelationName, &Outcome)| astray.contains(name) || *outcome == Outcome::Reused;
+        if !again.outcomes.iter().all(idle) {
             return broken(IDLE, format!("{:?}", again.outcomes));
         }
         let stored = step.project.stored();
         let least = match &self.last {
+            // What was built in the meantime, and what wasn't, isn't worked out here.
+            Some(last) if !last.project.astray().is_empty() || !astray.is_empty() => ran.iter().cloned().collect(),
             Some(last) => stored.iter().filter(|name| must_run(last, step, &answers, name)).cloned().collect(),
             None => stored.clone(),
         };
         self.last = Some(State { project: step.project.clone(), answers, published: built.published });
-        Ok(Ran { slices: stored.len(), run: ran.into_iter().collect(), least })
+        Ok(Ran { slices: stored.len(), run: ran.into_iter().collect(), least, kept_back })
     }
 
     /// Builds the present state from nothing in another folder.
     pub fn cold(&self) -> Result<(), Stop> {
         let Some(last) = &self.last else { return Ok(()) };
+        if !last.project.astray().is_empty() {
+            return Ok(());
+        }
         let mut folder = Folder::new();
         folder.write(&last.project);
         let fresh = || self.bench.run(drive::build(&folder.load(), true));
@@ -192,16 +210,41 @@ fn keeps_claim(last: &State, step: &Step, answers: &Answers) -> Result<(), Stop>
 }
 
 fn is_fresh(project: &Project, answers: &Answers, built: &Built) -> Result<(), Stop> {
-    for name in project.stored() {
-        let Some(expected) = answers.get(&name) else { continue };
-        match built.published.get(&name) {
+    for name in project.stored().difference(&project.astray()) {
+        let Some(expected) = answers.get(name) else { continue };
+        match built.published.get(name) {
             None => return broken(STALE, format!("`{name}` isn't published")),
             Some(published) => {
                 if let Some(difference) = published.difference(&expected.content) {
-                    let outcome = built.outcomes.get(&name);
+                    let outcome = built.outcomes.get(name);
                     return broken(STALE, format!("`{name}` ({outcome:?}) has {difference}"));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Broken slices serve what they served before.
+fn stays_back(last: Option<&State>, project: &Project, answers: &Answers, built: &Built) -> Result<(), Stop> {
+    let Some(last) = last else { return Ok(()) };
+    for slice in project.slices.iter().filter(|slice| !slice.is_virtual) {
+        let name = &slice.name;
+        let (before, now) = (last.published.get(name), built.published.get(name));
+        let no_rows = answers.get(name).is_some_and(|answer| answer.content.rows.is_empty());
+        let fails = match slice.broken {
+            None => false,
+            // No rows break no check.
+            Some(Break::Check) => !no_rows,
+            Some(Break::Query) => true,
+        };
+        let stayed = match (before, now) {
+            (Some(before), Some(now)) => now.difference(before).is_none(),
+            (None, None) => true,
+            _ => false,
+        };
+        if fails && !stayed {
+            return broken(STAYS, format!("`{name}` ({:?}) isn't as it was", built.outcomes.get(name)));
         }
     }
     Ok(())

@@ -163,6 +163,7 @@ fn cte_to_slice(project: &mut Project, random: &mut Random) -> bool {
         key: Vec::new(),
         partition_by: Vec::new(),
         checks: Vec::new(),
+        broken: None,
         documented: false,
         style: Style::default(),
         place: Place::default(),

@@ -9,7 +9,7 @@ mod column;
 mod schema;
 mod data;
 
-use super::project::{Project, Slice};
+use super::project::{Break, Project, Slice};
 use super::query::{Expr, Query, Select, Table};
 use super::random::Random;
 use super::walk::{each_expr, each_select, each_table};
@@ -39,6 +39,10 @@ pub enum Family {
     Data,
     Revert,
     Several,
+    /// A slice is broken on purpose, beside an edit perhaps.
+    Break,
+    /// What was broken no longer is, beside an edit perhaps.
+    Mend,
 }
 
 /// Changes a project where it finds a place for it; `false` leaves the project as it was, or half changed: it is thrown
@@ -82,6 +86,35 @@ pub fn random_edit(project: &Project, random: &mut Random) -> Option<Made> {
         }
     }
     Some(made)
+}
+
+/// Breaks a slice or two, where something else was edited perhaps.
+pub fn breaking(project: &Project, random: &mut Random) -> Option<Made> {
+    let edited = if random.chance(70) { random_edit(project, random) } else { None };
+    let (name, mut project) = match edited {
+        Some(made) => (format!("{} + a slice broken", made.name), made.project),
+        None => ("a slice broken".to_owned(), project.clone()),
+    };
+    for _ in 0..1 + random.below(2) {
+        let index = slice_where(&project, random, |slice| !slice.is_virtual)?;
+        let broken = if random.chance(60) { Break::Check } else { Break::Query };
+        project.slices[index].broken = Some(broken);
+    }
+    Some(Made { name, family: Family::Break, claim: Claim::Changes, project })
+}
+
+/// Mends all slices, or only edits something more.
+pub fn mending(project: &Project, random: &mut Random) -> Option<Made> {
+    let edited = if random.chance(40) { random_edit(project, random) } else { None };
+    let (name, edited) = match edited {
+        Some(made) => (format!("{}, mended", made.name), made.project),
+        None => ("mended".to_owned(), project.clone()),
+    };
+    if random.chance(15) {
+        let name = format!("not {name} yet");
+        return Some(Made { name, family: Family::Break, claim: Claim::Changes, project: edited });
+    }
+    Some(Made { name, family: Family::Mend, claim: Claim::Changes, project: edited.mended() })
 }
 
 fn one(project: &Project, random: &mut Random) -> Option<Made> {

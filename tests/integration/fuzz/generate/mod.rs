@@ -128,6 +128,7 @@ fn slice(project: &mut Project, random: &mut Random) -> Slice {
         key: Vec::new(),
         partition_by: Vec::new(),
         checks: Vec::new(),
+        broken: None,
         documented: random.chance(20),
         style: Style::default(),
         place: place(random),
