@@ -77,7 +77,7 @@ fn source_line(report: &SourceReport, color: bool) -> String {
     match &report.outcome {
         Some(Frozen::Frozen { version, read }) => {
             let record = &version.record;
-            let of = if *read == record.files.len() || *read == 0 { String::new() } else { format!(" ({read} new)") };
+            let of = if *read == record.files.len() || *read == 0 { String::new() } else { format!(" ({read} read)") };
             format!(
                 "{} {}  version {}: {}{of}, {}, {}",
                 word(GREEN, "frozen"),

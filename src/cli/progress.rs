@@ -92,7 +92,10 @@ fn line(report: &SliceReport, color: bool) -> Option<String> {
             format!("{} {name}  {rows}, {} in {took}{stale}", word(GREEN, "built"), bytes(report.bytes.unwrap_or(0)))
         }
         Outcome::Relabelled => format!("{} {name}  {rows}, nothing ran{stale}", word(GREEN, "relabelled")),
-        Outcome::CutOff => format!("{} {name}  its inputs turned out the same", word(DIM, "cut off")),
+        Outcome::CutOff if stale.is_empty() => {
+            format!("{} {name}  its inputs turned out the same", word(DIM, "cut off"))
+        }
+        Outcome::CutOff => format!("{} {name}  it stays as it is{stale}", word(DIM, "cut off")),
         Outcome::Dropped => format!("{} {name}", word(YELLOW, "dropped")),
         Outcome::Held => format!("{} {name}", word(YELLOW, "held")),
         Outcome::Failed => format!("{} {name}", word(RED, "failed")),

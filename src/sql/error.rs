@@ -111,9 +111,12 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
         "interval",
         "data type",
     ];
+    let long = plain(root);
+    if let Some((message, help)) = of_operands(&long).or_else(|| of_arguments(&long)) {
+        return new(Code::TypeMismatch, message, "types don't fit", Some(help));
+    }
     if types.iter().any(|needle| has(needle)) {
         // The engine's diagnostic is shorter than the error that it is attached to, which names the types.
-        let long = plain(root);
         let text = if lowered.contains("incompatible types") && !long.is_empty() { long } else { text };
         return new(
             Code::TypeMismatch,
@@ -164,6 +167,31 @@ fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
             }
         }
     }
+}
+
+/// `and` and `or` of something else than conditions. `Null` stands where an error was told before.
+fn of_operands(text: &str) -> Option<(String, String)> {
+    let (_, operands) = text.split_once("logical boolean operation ")?;
+    let (word, left, right) = [(" AND ", "and"), (" OR ", "or")].into_iter().find_map(|(operator, word)| {
+        let (left, right) = operands.split_once(operator)?;
+        Some((word, left, right))
+    })?;
+    let mut strange = [left, right].map(our_types).into_iter().filter(|name| name != "boolean" && name != "Null");
+    let message = format!("`{word}` stands between conditions, and this is of type {}", strange.next()?);
+    Some((message, "compare it with something: `amount > 0`, `status = 'open'`".to_owned()))
+}
+
+/// A function of arguments that it doesn't take.
+fn of_arguments(text: &str) -> Option<(String, String)> {
+    let (before, after) = text.split_once(" failed to match any signature")?;
+    let function = between_quotes(before)?;
+    let given = after.split_once("(DataType: ").and_then(|(_, rest)| rest.split_once(')')).map(|(name, _)| name)?;
+    let given = our_types(given);
+    let help = match given.as_str() {
+        "text" => "`try_cast(… as double)` makes a number of a text, and null of one that is none".to_owned(),
+        _ => "cast it: `cast(… as TYPE)`".to_owned(),
+    };
+    Some((format!("`{function}` doesn't take {given}"), help))
 }
 
 /// The error without its wrappers: context, shared pointers, attached diagnostics.
@@ -258,7 +286,18 @@ fn suggest_function(name: &str) -> Option<String> {
 
 /// A message about types, with the engine's names of types replaced by those of declarations.
 pub fn types_sentence(text: &str) -> String {
-    let mut message = sentence(text);
+    let message = our_types(&sentence(text));
+    // "Cannot infer common argument type for comparison operation text = bigint" and its like say it all; what follows
+    // a colon is the engine's reasoning.
+    match message.split_once(" No function matches") {
+        Some((first, _)) => first.trim_end_matches('.').to_owned(),
+        None => message,
+    }
+}
+
+/// The engine's names of types replaced by those of declarations.
+fn our_types(text: &str) -> String {
+    let mut message = text.to_owned();
     for (engine, ours) in [
         ("LargeUtf8", "text"),
         ("Utf8View", "text"),
@@ -277,12 +316,7 @@ pub fn types_sentence(text: &str) -> String {
     ] {
         message = message.replace(engine, ours);
     }
-    // "Cannot infer common argument type for comparison operation text = bigint" and its like say it all; what follows
-    // a colon is the engine's reasoning.
-    match message.split_once(" No function matches") {
-        Some((first, _)) => first.trim_end_matches('.').to_owned(),
-        None => message,
-    }
+    message
 }
 
 fn between_quotes(text: &str) -> Option<String> {

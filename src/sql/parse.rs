@@ -415,6 +415,9 @@ fn missing_comma(tokens: &[TokenWithSpan], source: &SourceText, span: Span, at: 
         (Some(Token::Word(name)), Some(Token::Word(_) | Token::RParen), Token::LParen | Token::Period) => {
             Some(format!("is a comma missing before `{}`?", name.value))
         }
+        (_, _, Token::Word(word)) if matches!(word.keyword, Keyword::GROUP | Keyword::ORDER | Keyword::PARTITION) => {
+            Some(format!("write `{} by`", word.value.to_lowercase()))
+        }
         (_, _, Token::Word(_)) => Some("is a comma, or an operator, missing before this?".to_owned()),
         _ => None,
     }

@@ -245,7 +245,9 @@ fn record(
             });
             span = span.or(place.map(|place| place.span));
         }
-        let at = span.unwrap_or(parsed.span);
+        // `using (…)` names columns without places.
+        let named = || what.name.as_ref().and_then(|name| only_mention(name, source, parsed.span));
+        let at = span.or_else(named).unwrap_or(parsed.span);
         follow_up(&mut what, at, source);
         let mentioned = localize::names_within(query, source, parsed.span, at);
         // An expression around one that was replaced fails because of that.
@@ -276,14 +278,25 @@ fn record(
     places.iter().filter(|place| !nested(place)).copied().collect()
 }
 
+/// The one place of a query where a name stands.
+fn only_mention(name: &str, source: &SourceText, within: Span) -> Option<Span> {
+    let text = &source.text()[within.range()];
+    let part = |character: char| character.is_alphanumeric() || character == '_';
+    let whole = |at: &usize| {
+        !text[..*at].ends_with(part) && !text[*at + name.len()..].starts_with(part) && !text[..*at].ends_with('.')
+    };
+    let mut places = text.match_indices(name).map(|(at, _)| at).filter(whole);
+    let at = places.next().filter(|_| places.next().is_none())?;
+    let start = within.start + u32::try_from(at).ok()?;
+    Some(Span { start, end: start + u32::try_from(name.len()).ok()?, ..within })
+}
+
 /// Adds what only the place can tell.
 fn follow_up(what: &mut PlanError, at: Span, source: &SourceText) {
     if what.code == Code::UnknownColumn && source.text()[at.range()].starts_with('"') {
         let text = &source.text()[at.range()];
-        what.help = what
-            .help
-            .take()
-            .or_else(|| Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"'))));
+        let near = what.help.take().filter(|help| help.starts_with("did you mean"));
+        what.help = near.or_else(|| Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"'))));
     }
 }
 
