@@ -4,7 +4,7 @@
 //! A rule equates two terms only if they have the same value on every row, nulls and float bits included, or one of them
 //! ends in a run-time error. Names, aliases, CTEs and subqueries need no rule: the terms never hold them.
 
-use super::node::{Arena, Term, TermId};
+use super::node::{Aggregate, Arena, Term, TermId};
 use super::plant;
 use crate::sql::DataType;
 
@@ -282,6 +282,29 @@ pub fn bits_of(arena: &Arena, term: TermId) -> Option<u32> {
         Term::Leaf { of, .. } | Term::Key(of) => bits_of(arena, *of),
         Term::Cast { to, .. } => signed_bits(to),
         Term::Parameter { bits, .. } => *bits,
+        Term::Aggregate(call) => bits_of_call(arena, call, &call.function),
+        Term::Window(window) => {
+            let (_, function) = window.call.function.split_once(' ')?;
+            bits_of_call(arena, &window.call, function)
+        }
+        Term::Case { branches, otherwise } => {
+            let mut results = branches.iter().map(|(_, then)| *then).chain(*otherwise).map(|then| bits_of(arena, then));
+            let first = results.next()??;
+            results.all(|bits| bits == Some(first)).then_some(first)
+        }
+        _ => None,
+    }
+}
+
+/// The width of what an aggregate or window function gives.
+fn bits_of_call(arena: &Arena, call: &Aggregate, function: &str) -> Option<u32> {
+    let of = call.arguments.first().map(|argument| bits_of(arena, *argument));
+    match (function, of) {
+        ("count", _) => Some(64),
+        ("sum", Some(Some(_))) => Some(64),
+        ("min" | "max" | "first_value" | "last_value" | "nth_value", Some(bits)) => bits,
+        // Behind the distance stands what is given where there is no such row.
+        ("lag" | "lead", Some(bits)) if call.arguments.len() < 3 => bits,
         _ => None,
     }
 }

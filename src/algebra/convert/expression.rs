@@ -179,11 +179,13 @@ impl Converter<'_> {
             }
             Expr::InSubquery(within) => {
                 let value = each(&within.expr)?;
+                let value = self.without_room(&within.expr, value, schema);
                 let term = self.quantified(rules::EQUAL, false, value, &within.subquery, schema, columns)?;
                 Ok(if within.negated { self.not(term) } else { term })
             }
             Expr::SetComparison(comparison) => {
                 let value = each(&comparison.expr)?;
+                let value = self.without_room(&comparison.expr, value, schema);
                 let all = match comparison.quantifier {
                     SetQuantifier::Any => false,
                     SetQuantifier::All => true,

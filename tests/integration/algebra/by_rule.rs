@@ -29,6 +29,22 @@ const FRAMES: About = About::Rule(Rule::Frames);
 const COMMON_FACTORS: About = About::Rule(Rule::CommonFactors);
 
 pub const EQUAL: &[Pair] = &[
+    equal(
+        WIDENING_CASTS,
+        "room for a maximum",
+        "select q.m from (select max(a) as m from w group by b) q
+         where q.m in (select c.n from (select count(*) as n from w2 group by a) c)",
+        "select q.m from (select max(a) as m from w group by b) q
+         where exists (select 1 as z from (select count(*) as n from w2 group by a) c where c.n = q.m)",
+    ),
+    equal(
+        WIDENING_CASTS,
+        "room for the row before",
+        "select q.m from (select lag(a) over (order by a, b) as m from w) q
+         where q.m in (select c.n from (select count(*) as n from w2 group by a) c)",
+        "select q.m from (select lag(a) over (order by a, b) as m from w) q
+         where exists (select 1 as z from (select count(*) as n from w2 group by a) c where c.n = q.m)",
+    ),
     equal(DEPENDENT_KEYS, "floats beside a key", "select q.k from (select distinct k, f from t) q", "select k from t"),
     equal(
         DEPENDENT_KEYS,

@@ -6,7 +6,7 @@ use super::generate;
 use super::ledger::Ledger;
 use super::project::Project;
 use super::random::Random;
-use super::run::{COLD, REVERT, Run, Step, Stop};
+use super::run::{COLD, COSMETIC, REVERT, Run, Step, Stop};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,11 +37,13 @@ pub struct Options {
     pub at_most: Option<Duration>,
     /// Tells of the progress each hundred cases.
     pub loud: bool,
+    /// Names violations of precision and goes on, to mend many at once.
+    pub gather: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { edits: 7, cold_every: 4, forgetful: false, at_most: None, loud: false }
+        Options { edits: 7, cold_every: 4, forgetful: false, at_most: None, loud: false, gather: false }
     }
 }
 
@@ -73,6 +75,11 @@ pub fn run_all(seeds: Range<u64>, options: Options, around: Around<'_>) -> (Opti
             total.merge(ledger);
             if options.loud && total.cases.is_multiple_of(100) {
                 eprintln!("{} cases, {} edits, {:?}", total.cases, total.edits(), started.elapsed());
+            }
+            let imprecise = |violation: &Violation| options.gather && violation.invariant == COSMETIC;
+            if let Some(violation) = result.take_if(|violation| imprecise(violation)) {
+                let edit = violation.steps.last().map(|step| step.name.as_str()).unwrap_or_default();
+                eprintln!("seed {}: {edit}: {}", violation.seed, violation.detail);
             }
             if let Some(violation) = result {
                 stopped.store(true, Ordering::SeqCst);

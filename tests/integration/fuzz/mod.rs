@@ -19,6 +19,7 @@
 //! FUZZ_CASES=20000 cargo test --test integration -- fuzz::random --nocapture    from FUZZ_SEED on, else from 0
 //! FUZZ_MINUTES=60  cargo test --test integration -- fuzz::random --nocapture    for as long
 //! FUZZ_SEED=123    cargo test --test integration -- fuzz::random --nocapture    that case alone
+//! FUZZ_GATHER=1    besides: names edits that ran without need, and goes on
 //! cargo test --test integration -- --ignored planted_faults --nocapture         with the algebra broken on purpose
 //! ```
 //!
@@ -62,9 +63,10 @@ fn random_projects_are_never_stale() {
         (None, None, None) => CASES,
     };
     let at_most = minutes.map(|minutes| Duration::from_secs(minutes * 60));
+    let gather = number("FUZZ_GATHER").is_some();
     let long = seed.is_some() || cases.is_some() || minutes.is_some();
     let (violation, ledger) =
-        run_all(first..first + count, Options { at_most, loud: long, ..Options::default() }, &plainly);
+        run_all(first..first + count, Options { at_most, loud: long, gather, ..Options::default() }, &plainly);
     if long {
         eprintln!("{}", ledger.table());
     }
