@@ -5,11 +5,11 @@
 //! row through. A condition may lose its columns on the way down, where a projection in between gives constants. A limit
 //! that takes all rows is in the way of such moves.
 
-use crate::sql::LogicalPlan;
+use crate::sql::{LogicalPlan, gives_a_row_of_none, reads_around};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
-use datafusion::logical_expr::logical_plan::{Aggregate, Limit};
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::lit;
+use datafusion::logical_expr::logical_plan::Limit;
 use std::sync::Arc;
 
 /// More rows than an aggregate over grouping sets gives, and few enough to add to.
@@ -31,25 +31,11 @@ pub fn keep_above_aggregates(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn hold(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     match node {
-        LogicalPlan::Aggregate(aggregate) if gives_a_row_of_none(&aggregate) && !has_outer(&aggregate)? => {
+        LogicalPlan::Aggregate(aggregate) if gives_a_row_of_none(&aggregate) && !reads_around(&aggregate.input)? => {
             let input = Arc::new(LogicalPlan::Aggregate(aggregate));
             let limit = Limit { skip: None, fetch: Some(Box::new(lit(ALL_ROWS))), input };
             Ok(Transformed::yes(LogicalPlan::Limit(limit)))
         }
         other => Ok(Transformed::no(other)),
     }
-}
-
-/// Without groups, or with a set of no keys among its grouping sets.
-fn gives_a_row_of_none(aggregate: &Aggregate) -> bool {
-    aggregate.group_expr.is_empty() || matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)])
-}
-
-fn has_outer(aggregate: &Aggregate) -> Result<bool> {
-    let mut found = false;
-    aggregate.input.apply_with_subqueries(|node| {
-        found |= node.contains_outer_reference();
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
 }

@@ -7,6 +7,7 @@ mod barrier;
 mod files;
 mod offset;
 mod runtime;
+mod subqueries;
 mod writer;
 
 pub use files::{FileSet, SetFile, build_files, files_table, recorded_path, source_files};

@@ -2,6 +2,7 @@
 
 use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
+use super::subqueries::settle_subqueries;
 use crate::name::RelationName;
 use crate::sql::{
     LogicalPlan, needed_physical_rules, needed_rules, physical_rules, relation_of, session_config, table_function_rows,
@@ -93,11 +94,16 @@ impl Runtime {
         options.sql_parser = meaning.options().sql_parser.clone();
         options.execution.time_zone = meaning.options().execution.time_zone.clone();
         options.optimizer.prefer_hash_join = !plain.spill_joins;
-        let state = SessionStateBuilder::new_from_existing(self.state(config))
+        let all = self.state(config);
+        let state = SessionStateBuilder::new_from_existing(all.clone())
             .with_optimizer_rules(needed_rules())
             .with_physical_optimizer_rules(with_offsets(needed_physical_rules()))
             .build();
-        let physical = physical_in(&state, plan, tables).await?;
+        let physical = match physical_in(&state, plan, tables).await {
+            Ok(physical) => physical,
+            // A subquery in the condition of an outer join has to be moved away from there first, say.
+            Err(_) => physical_in(&all, plan, tables).await?,
+        };
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
     }
 
@@ -201,7 +207,8 @@ async fn physical_in(
     plan: &LogicalPlan,
     tables: &Tables,
 ) -> Result<Arc<dyn ExecutionPlan>, Failure> {
-    let bound = bind(plan, tables).and_then(keep_above_aggregates).map_err(|e| Failure::from(&e))?;
+    let bound = bind(plan, tables).and_then(settle_subqueries).and_then(keep_above_aggregates);
+    let bound = bound.map_err(|e| Failure::from(&e))?;
     let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
     state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
 }

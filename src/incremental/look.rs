@@ -152,6 +152,11 @@ impl Look<'_> {
             let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
             return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
         }
+        let checked = slice.checks.iter().flat_map(|check| self.model.stored_inputs(&check.reads));
+        let checked: Vec<RelationName> = checked.filter(|input| input != name).collect();
+        if let Some(input) = self.nothing_of(&checked) {
+            return self.without(slice, input, new);
+        }
         // What would come of the sources as they are says nothing while an input stays behind.
         let behind = inputs.iter().any(|input| self.behind.contains(input));
         if behind {
@@ -184,11 +189,8 @@ impl Look<'_> {
             let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
             return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
         }
-        if let Some(input) = inputs.iter().find(|input| self.stuck.contains(*input) && self.has_nothing(input)) {
-            self.stays(name);
-            let blocked = Blocked::Input(input.clone());
-            let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
-            return (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice));
+        if let Some(input) = self.nothing_of(&inputs) {
+            return self.without(slice, input, new);
         }
         let change = match (head, self.state.head_builds.get(name)) {
             (Some(_), Some(build)) => {
@@ -304,6 +306,24 @@ impl Look<'_> {
         let inputs = self.model.stored_inputs(&slice.reads);
         let stuck = inputs.into_iter().filter(|input| self.stuck.contains(input));
         stuck.filter_map(|input| Some((input.to_string(), self.state.heads.get(&input)?.version))).collect()
+    }
+
+    /// One of some inputs that isn't built now and has nothing to read.
+    fn nothing_of(&self, inputs: &[RelationName]) -> Option<RelationName> {
+        inputs.iter().find(|input| self.stuck.contains(*input) && self.has_nothing(input)).cloned()
+    }
+
+    /// What comes of a slice where there is nothing to read of one of its inputs.
+    fn without(
+        &mut self,
+        slice: &Slice,
+        input: RelationName,
+        new: impl Fn(Action, Vec<Reason>) -> Change,
+    ) -> (Change, Known) {
+        self.stays(&slice.name);
+        let blocked = Blocked::Input(input);
+        let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
+        (Change { blocked: Some(blocked), ..new(Action::Build, vec![reason]) }, self.last_good(slice))
     }
 
     /// A slice that isn't built now: its readers read what is published.

@@ -121,7 +121,8 @@ pub fn of_blocked(model: &SemanticModel, state: &StoreState, slice: &Slice, bloc
                 true => format!("it reads `{input}`, whose published version has other columns than it declares now"),
                 false => format!("it reads `{input}`, of which nothing is published"),
             };
-            missing(input, message).at(read_places(model, &slice.reads, input))
+            let reads = slice.reads.iter().chain(slice.checks.iter().flat_map(|check| &check.reads));
+            missing(input, message).at(read_places(model, reads, input))
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The functions, planners and settings of DataFusion that give SQL its meaning, made once a process.
 
-use datafusion::common::Result;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{NullEquality, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Aggregate, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, Operator};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/7 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/8 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.
@@ -51,26 +51,36 @@ pub fn engine() -> &'static SessionState {
 /// optimizer rule from computing a sum from rounded parts of it, depending on which other columns a query has.
 pub fn with_functions(mut builder: SessionStateBuilder) -> SessionStateBuilder {
     builder.aggregate_functions().get_or_insert_default().extend(super::exact::aggregates());
-    let rules = Optimizer::new().rules.into_iter().map(|rule| match rule.name() {
+    builder.with_optimizer_rules(mended_rules())
+}
+
+/// The engine's rules for logical plans, kept from what they do wrong.
+fn mended_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mended = |rule: Arc<dyn OptimizerRule + Send + Sync>| match rule.name() {
         "single_distinct_aggregation_to_group_by" => Arc::new(WholeSums(rule)) as Arc<dyn OptimizerRule + Send + Sync>,
+        "eliminate_cross_join" => Arc::new(OneEquality(rule)),
         _ => rule,
-    });
-    builder.with_optimizer_rules(rules.collect())
+    };
+    Optimizer::new().rules.into_iter().map(mended).collect()
 }
 
 /// The engine's rules for physical plans, without those that push conditions down once more. They tell columns apart by name
 /// alone: a condition about `a.w` above an outer join of `a` and `b` comes to rest on `b.w`. The logical optimizer, which
-/// knows whose columns are whose, has pushed them down before.
+/// knows whose columns are whose, has pushed them down before. And without the one that takes a limit below windows: it
+/// doesn't know that `lag` of a negative distance looks ahead, nor how far one looks that passes over nulls.
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
-    rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
+    let wrong = |name: &str| name.starts_with("FilterPushdown") || name == "LimitPushPastWindows";
+    rules.retain(|rule| !wrong(rule.name()));
     rules
 }
 
 /// The rules of the engine's optimizer without which it can't run what they are about, or not rightly. What judges results
 /// runs no others: they only make queries faster, and some have made them wrong.
 const NEEDED: [&str; 8] = [
-    // Turns `from a, b where a.x = b.x` into a join, without which that would take for ever. It comes first, while the
+    // Knows conditions by where they stand in the query's own joins.
+    "decorrelate_lateral_join",
+    // Turns `from a, b where a.x = b.x` into a join, without which that would take for ever. It comes early, while the
     // conditions lie right above the tables.
     "eliminate_cross_join",
     "rewrite_set_comparison",
@@ -78,7 +88,6 @@ const NEEDED: [&str; 8] = [
     "replace_distinct_aggregate",
     "decorrelate_predicate_subquery",
     "scalar_subquery_to_join",
-    "decorrelate_lateral_join",
     // Only joins by equal columns know that `null not in (1)` isn't true.
     "extract_equijoin_predicate",
 ];
@@ -96,7 +105,7 @@ pub fn needed_physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
 
 /// The rules of [`NEEDED`].
 pub fn needed_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    let rules = Optimizer::new().rules;
+    let rules = mended_rules();
     NEEDED.iter().filter_map(|name| rules.iter().find(|rule| rule.name() == *name).cloned()).collect()
 }
 
@@ -127,6 +136,44 @@ impl OptimizerRule for WholeSums {
             LogicalPlan::Aggregate(aggregate) if floats(aggregate) => Ok(Transformed::no(plan)),
             _ => self.0.rewrite(plan, config),
         }
+    }
+}
+
+/// The rule that takes inner joins apart and puts them together again, kept from joins that find nulls equal: it would do
+/// all of them in one way, that of the outermost.
+#[derive(Debug)]
+struct OneEquality(Arc<dyn OptimizerRule + Send + Sync>);
+
+impl OptimizerRule for OneEquality {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let mut finds_nulls = false;
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::Join(join) = node
+                && join.join_type == JoinType::Inner
+            {
+                let says_so =
+                    |expr: &Expr| matches!(expr, Expr::BinaryExpr(binary) if binary.op == Operator::IsNotDistinctFrom);
+                let in_filter = match &join.filter {
+                    Some(filter) => filter.exists(|expr| Ok(says_so(expr)))?,
+                    None => false,
+                };
+                finds_nulls |= in_filter || join.null_equality == NullEquality::NullEqualsNull;
+            }
+            Ok(if finds_nulls { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })?;
+        if finds_nulls { Ok(Transformed::no(plan)) } else { self.0.rewrite(plan, config) }
     }
 }
 

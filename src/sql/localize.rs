@@ -18,6 +18,8 @@ pub struct Place {
     pub index: usize,
     pub depth: usize,
     pub span: Span,
+    /// It is `exists`, or compares with what a subquery gives.
+    pub of_subquery: bool,
 }
 
 /// Every expression of the query with a place in the file, outer ones before those inside them.
@@ -33,7 +35,9 @@ pub fn places(query: &Query, source: &SourceText, within: Span) -> Vec<Place> {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let span = balanced(self.source, self.within, byte_span(self.source, self.within, expr.span()));
-            self.places.push(Place { index: self.next, depth: self.depth, span });
+            let of_subquery =
+                matches!(expr, Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. });
+            self.places.push(Place { index: self.next, depth: self.depth, span, of_subquery });
             self.next += 1;
             self.depth += 1;
             ControlFlow::Continue(())

@@ -21,6 +21,7 @@ mod localize;
 mod parse;
 mod plan;
 mod rewrite;
+mod subquery;
 pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
@@ -37,6 +38,7 @@ pub use parse::{
 };
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
 pub use rewrite::rewritten;
+pub use subquery::{gives_a_row_of_none, one_row, reads_around};
 
 /// A plan as SQL again, as far as DataFusion's unparser goes.
 pub fn to_sql(plan: &LogicalPlan) -> Result<String, String> {

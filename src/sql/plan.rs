@@ -7,7 +7,7 @@ use super::error::{self, PlanError};
 use super::localize::{self, Place};
 use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
 use super::types::storage_type;
-use super::{DataType, LogicalPlan};
+use super::{DataType, LogicalPlan, subquery};
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::name::RelationName;
 use crate::text::{SourceText, Span};
@@ -108,6 +108,14 @@ fn plan_with(
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
+        if subquery::loses_rows(&plan) {
+            let all = localize::places(&query, source, parsed.span);
+            let loses =
+                |without: &Query| plan_once(without, catalog).is_ok_and(|(plan, _)| subquery::loses_rows(&plan));
+            let place =
+                all.iter().filter(|place| place.of_subquery && !loses(&localize::without(&query, place.index))).last();
+            found.diagnostics.push(no_row(place.map_or(parsed.span, |place| place.span)));
+        }
         let clean = poisoned_spans.is_empty() && !found.silent;
         let plan = if clean && close { closed(plan, &tree, parsed, source, &mut found) } else { plan };
         let errors = found.diagnostics.iter().any(Diagnostic::is_error);
@@ -117,6 +125,14 @@ fn plan_with(
     }
     diagnostic::sort(&mut found.diagnostics);
     PlannedQuery { plan: None, columns: None, diagnostics: found.diagnostics }
+}
+
+/// The engine would find no row where there is one, of no rows.
+fn no_row(at: Span) -> Diagnostic {
+    let message = "an aggregate without `group by` over rows that the query around picks isn't supported here";
+    Diagnostic::error(Code::Unsupported, message)
+        .at(at, "looked at by a condition, `having` or `limit`")
+        .with_help("compare the aggregate itself: `where (select count(*) … ) > 0`")
 }
 
 /// A plan without open choices; each is told.
