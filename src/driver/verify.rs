@@ -7,8 +7,8 @@
 //! ```
 //!
 //! It shares as little as it can with what it judges: no keys, no reuse, no content digests, no stored order. Each
-//! query runs over whole tables on DataFusion as it comes, by several tasks, so that a result that depends on how work
-//! is shared out is noticed. It reads frozen sources, whose bytes are hashed first, and what was computed here of other
+//! query runs over whole tables as it is written, with the few rules of DataFusion's optimizer without which it can't, and
+//! by several tasks, so that a result that depends on how work is shared out is noticed. It reads frozen sources, whose bytes are hashed first, and what was computed here of other
 //! slices; never what is published. The plan is asked for one thing: of which slices pie says that they are fresh. Of
 //! others nothing is promised, so there is nothing to verify.
 //!

@@ -112,8 +112,7 @@ fn plan_with(
             let all = localize::places(&query, source, parsed.span);
             let loses =
                 |without: &Query| plan_once(without, catalog).is_ok_and(|(plan, _)| subquery::loses_rows(&plan));
-            let place =
-                all.iter().filter(|place| place.of_subquery && !loses(&localize::without(&query, place.index))).last();
+            let place = all.iter().rfind(|place| place.of_subquery && !loses(&localize::without(&query, place.index)));
             found.diagnostics.push(no_row(place.map_or(parsed.span, |place| place.span)));
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
