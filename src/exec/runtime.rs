@@ -94,20 +94,17 @@ impl Runtime {
         options.sql_parser = meaning.options().sql_parser.clone();
         options.execution.time_zone = meaning.options().execution.time_zone.clone();
         options.optimizer.prefer_hash_join = !plain.spill_joins;
-        let all = self.state(config);
-        let state = SessionStateBuilder::new_from_existing(all.clone())
-            .with_optimizer_rules(needed_rules())
-            .with_physical_optimizer_rules(with_offsets(needed_physical_rules()))
-            .build();
-        let physical = match physical_in(&state, plan, tables).await {
+        let state = self.state(config);
+        let physical = match physical_in(&with_fewest_rules(&state), plan, tables).await {
             Ok(physical) => physical,
             // A subquery in the condition of an outer join has to be moved away from there first, say.
-            Err(_) => physical_in(&all, plan, tables).await?,
+            Err(_) => physical_in(&state, plan, tables).await?,
         };
         execute_stream(physical, state.task_ctx()).map_err(|e| Failure::from(&e))
     }
 
-    /// The physical plan of an analysed plan over tables. `spill_joins` takes joins that can spill instead of hash joins.
+    /// The physical plan of an analysed plan over tables. `spill_joins` takes joins that can spill instead of hash joins. The
+    /// optimizer makes plans now and then that it finds wrong itself; without it they are right.
     pub async fn physical_plan(
         &self,
         plan: &LogicalPlan,
@@ -115,7 +112,10 @@ impl Runtime {
         spill_joins: bool,
     ) -> Result<(Arc<dyn ExecutionPlan>, SessionState), Failure> {
         let state = self.session(spill_joins);
-        let physical = physical_in(&state, plan, tables).await?;
+        let physical = match physical_in(&state, plan, tables).await {
+            Ok(physical) => physical,
+            Err(error) => physical_in(&with_fewest_rules(&state), plan, tables).await.map_err(|_| error)?,
+        };
         Ok((physical, state))
     }
 
@@ -193,6 +193,14 @@ impl Runtime {
         state.execution_props_mut().mark_start_execution(options);
         state
     }
+}
+
+/// A state without the rules that only make queries faster.
+fn with_fewest_rules(state: &SessionState) -> SessionState {
+    SessionStateBuilder::new_from_existing(state.clone())
+        .with_optimizer_rules(needed_rules())
+        .with_physical_optimizer_rules(with_offsets(needed_physical_rules()))
+        .build()
 }
 
 fn with_offsets(
