@@ -117,9 +117,9 @@ fn source_json(report: &SourceReport, project: &Project) -> Value {
 }
 
 pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outcome {
-    let project = super::project(cli)?;
+    let (project, early) = super::project_early(cli).await?;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open(&project).await?;
+    let session = super::open_early(&project, early).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     // Who asks why something is fresh is told of its data.
     let planned = match args.explain {
@@ -160,10 +160,10 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
 
 pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Outcome {
     let started = std::time::Instant::now();
-    let project = super::project(cli)?;
+    let (project, early) = super::project_early(cli).await?;
     let human = args.format == ReportFormat::Human;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open(&project).await?;
+    let session = super::open_early(&project, early).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     let cancelled = on_interrupt();
     let mut freeze_failed = false;

@@ -18,7 +18,7 @@ mod verify;
 pub use output::Streams;
 
 use crate::diagnostic::{Diagnostic, human};
-use crate::driver::{Project, Session, check_with, memo_of};
+use crate::driver::{Early, Project, Session, check_with, memo_of};
 use crate::text::SourceMap;
 use args::{Cli, Command};
 use clap::Parser;
@@ -178,9 +178,23 @@ fn project(cli: &Cli) -> Result<Project, Stop> {
     Ok(check_with(workspace, memo))
 }
 
+/// As [`project`], while the heads of its store are listed already.
+async fn project_early(cli: &Cli) -> Result<(Project, Option<Early>), Stop> {
+    let root = crate::workspace::find_root(&cli.directory)?;
+    let workspace = crate::workspace::load(&root);
+    let memo = memo_of(&workspace);
+    let early = Early::begin(&workspace, &memo).await;
+    Ok((check_with(workspace, memo), early))
+}
+
 /// Opens the project's store.
 async fn open(project: &Project) -> Result<Session, Stop> {
     Ok(Session::open(project).await?)
+}
+
+/// Opens the project's store, or goes on with what was begun.
+async fn open_early(project: &Project, early: Option<Early>) -> Result<Session, Stop> {
+    Ok(Session::open_early(project, early).await?)
 }
 
 /// Shows the errors of a project to a person who asked for something else; what is right goes on.

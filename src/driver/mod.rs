@@ -14,7 +14,7 @@ pub use build::{BuildOutcome, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
 pub use freeze::{SourceReport, freeze};
 pub use query::{emit_physical, query, show, tables};
-pub use session::Session;
+pub use session::{Early, Session, SliceHeads};
 pub use status::{SliceState, SliceStatus, status};
 pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};
 

@@ -4,8 +4,14 @@ use super::Project;
 use crate::diagnostic::{Diagnostic, Failed};
 use crate::exec::{Runtime, RuntimeOptions};
 use crate::freeze::{RawStores, Stamp};
+use crate::memo::Memo;
+use crate::name::RelationName;
 use crate::semantic::Source;
-use crate::store::{Store, StoreError};
+use crate::store::{SliceHead, Store, StoreError};
+use crate::workspace::Workspace;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::JoinHandle;
 
 /// An open store, the engine, and the raw files' stores.
 #[derive(Clone, Debug)]
@@ -14,6 +20,28 @@ pub struct Session {
     pub runtime: Runtime,
     pub raw: RawStores,
     pub stamp: Stamp,
+    listing: Arc<Mutex<Option<Listing>>>,
+}
+
+/// The heads of a project's slices.
+pub type SliceHeads = BTreeMap<RelationName, SliceHead>;
+
+type Listing = JoinHandle<Result<SliceHeads, StoreError>>;
+
+/// A store whose heads are being listed while its project is still checked: the one waits, the other computes.
+#[derive(Debug)]
+pub struct Early {
+    store: Store,
+    listing: Listing,
+}
+
+impl Early {
+    /// Begins to list. `None` where the store can't be opened; that is told by who needs it.
+    pub async fn begin(workspace: &Workspace, memo: &Memo) -> Option<Early> {
+        let store = Store::open(&workspace.config.store).await.ok()?.with_memo(memo.clone());
+        let listed = store.clone();
+        Some(Early { store, listing: tokio::spawn(async move { listed.slice_heads().await }) })
+    }
 }
 
 impl Session {
@@ -22,11 +50,34 @@ impl Session {
         Session::open_with(project, options(project)).await
     }
 
+    /// As [`Session::open`], with what was begun before the project was known.
+    pub async fn open_early(project: &Project, early: Option<Early>) -> Result<Session, Failed> {
+        let Some(Early { store, listing }) = early else { return Session::open(project).await };
+        let session = Session::of_store(project, store, options(project))?;
+        *session.listing.lock().unwrap_or_else(PoisonError::into_inner) = Some(listing);
+        Ok(session)
+    }
+
+    /// The heads of all slices as they are, or, the first time, as they were when the session was begun.
+    pub async fn slice_heads(&self) -> Result<SliceHeads, StoreError> {
+        let listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match listing {
+            Some(listing) => match listing.await {
+                Ok(heads) => heads,
+                Err(_) => self.store.slice_heads().await,
+            },
+            None => self.store.slice_heads().await,
+        }
+    }
+
     /// As [`Session::open`], with other bounds than the project's own.
     pub async fn open_with(project: &Project, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
         let store = Store::open(&config.store).await.map_err(|e| Box::new(e.diagnostic()))?;
-        let store = store.with_memo(project.memo.clone());
+        Session::of_store(project, store.with_memo(project.memo.clone()), options)
+    }
+
+    fn of_store(project: &Project, store: Store, options: RuntimeOptions) -> Result<Session, Failed> {
         let session = Session::with_store(project, store, options)?;
         session.runtime.register("pie://store", session.store.objects());
         for source in project.model.sources.values() {
@@ -54,7 +105,7 @@ impl Session {
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
         #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read, for records only")]
         let stamp = Stamp { now: chrono::Utc::now(), by };
-        Ok(Session { store, runtime, raw, stamp })
+        Ok(Session { store, runtime, raw, stamp, listing: Arc::default() })
     }
 
     /// Lets plans read a source's raw files.

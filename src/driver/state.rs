@@ -52,7 +52,7 @@ pub(super) async fn look(
     extent: Extent,
 ) -> Result<Looked, StoreError> {
     let model = project.model.as_ref();
-    let short = session.store.slice_heads().await?;
+    let short = session.slice_heads().await?;
     let read = |name: RelationName| {
         let store = session.store.clone();
         async move { Ok((name.clone(), store.source_head(&name).await?)) }
