@@ -62,6 +62,8 @@ pub struct SliceReport {
     pub diagnostics: Vec<Diagnostic>,
     /// Inputs that were read at their last good version.
     pub stale_inputs: Vec<InputRecord>,
+    /// Something that it reads, however far down, isn't what it should be.
+    pub behind: bool,
 }
 
 /// What came of a build, in the order of its plan.
@@ -217,6 +219,7 @@ fn reused(plan: &SlicePlan, head: &SliceHead) -> SliceReport {
         elapsed: Duration::ZERO,
         diagnostics: Vec::new(),
         stale_inputs: Vec::new(),
+        behind: false,
     }
 }
 
@@ -233,6 +236,7 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
         elapsed: started.elapsed(),
         diagnostics,
         stale_inputs: Vec::new(),
+        behind: false,
     };
     match plan.action() {
         Action::Held => return (report(Outcome::Held, Vec::new()), None),
@@ -275,6 +279,7 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
                 bytes: Some(done.written),
                 elapsed: started.elapsed(),
                 stale_inputs: done.commit.record.stale_inputs.clone(),
+                behind: done.behind,
                 ..report(done.outcome, Vec::new())
             };
             (finished, Some(done))

@@ -208,7 +208,9 @@ impl SliceBuild<'_> {
         if !proved {
             let files = build_files(&record, &labels).map_err(BuildError::Internal)?;
             self.check_types(&files)?;
-            self.check_nulls_of(&files).await?;
+            // Declared as never null, they couldn't be read where one is.
+            let open = labels.iter().map(|label| LabelRecord { nullable: true, ..label.clone() }).collect::<Vec<_>>();
+            self.check_nulls_of(&build_files(&record, &open).map_err(BuildError::Internal)?).await?;
             verify::verify(self.model, self.slice, &files, inputs, self.runtime).await?;
         }
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
@@ -273,11 +275,13 @@ impl SliceBuild<'_> {
     ) -> Result<(DataFile, Content), BuildError> {
         let internal = |e: String| BuildError::Internal(e);
         let schema = schema_of(&self.slice.columns);
-        let path = self.store.build_folder(&self.slice.name, id).join("part-00000.parquet");
+        let folder = self.store.build_folder(&self.slice.name, id);
+        let path = folder.clone().join("part-00000.parquet");
         let mut running = Running::start(self.slice, self.unique(), self.runtime, tables, spill_joins).await?;
         let mut hasher = ContentHasher::new(&schema).map_err(|e| internal(e.to_string()))?;
         let mut file = ParquetFile::create(self.store.objects(), path, std::sync::Arc::clone(&schema))
             .map_err(|e| internal(e.to_string()))?;
+        let unwritten = |e: &dyn std::fmt::Display| BuildError::Store(self.store.unwritten(&folder, e.to_string()));
         let mut rows = 0;
         loop {
             // While the plan reads and nothing comes out yet, the bar goes on.
@@ -294,11 +298,11 @@ impl SliceBuild<'_> {
             }
             let batch = under_schema(&batch, &schema)?;
             hasher.update(&batch).map_err(|e| internal(e.to_string()))?;
-            file.write(&batch).await.map_err(|e| internal(e.to_string()))?;
+            file.write(&batch).await.map_err(|e| unwritten(&e))?;
             rows += batch.num_rows() as u64;
             self.progress.advance(&self.slice.name, running.rows_read(), total, rows, file.bytes());
         }
-        let file = file.finish().await.map_err(|e| internal(e.to_string()))?;
+        let file = file.finish().await.map_err(|e| unwritten(&e))?;
         Ok((file, hasher.finish()))
     }
 

@@ -320,6 +320,13 @@ pub(super) fn selected(
         return Ok(None);
     }
     let found = driver::find(&project.model, names, kind)?;
+    if kind == "source"
+        && let Some(name) = found.iter().find(|name| !project.model.sources.contains_key(*name))
+    {
+        let message = format!("`{name}` is a slice, and slices are built: only sources are frozen");
+        let slice = RelationName::clone(name);
+        return Err(Diagnostic::error(Code::UnknownRelation, message).with_help(format!("`pie build {slice}`")).into());
+    }
     if kind == "slice" {
         let is_virtual = |name: &&RelationName| project.model.slices.get(*name).is_some_and(|slice| slice.is_virtual);
         let is_source = |name: &&RelationName| project.model.sources.contains_key(*name);

@@ -92,7 +92,7 @@ fn line(report: &SliceReport, color: bool) -> Option<String> {
             format!("{} {name}  {rows}, {} in {took}{stale}", word(GREEN, "built"), bytes(report.bytes.unwrap_or(0)))
         }
         Outcome::Relabelled => format!("{} {name}  {rows}, nothing ran{stale}", word(GREEN, "relabelled")),
-        Outcome::CutOff if stale.is_empty() => {
+        Outcome::CutOff if stale.is_empty() && !report.behind => {
             format!("{} {name}  its inputs turned out the same", word(DIM, "cut off"))
         }
         Outcome::CutOff => format!("{} {name}  it stays as it is{stale}", word(DIM, "cut off")),

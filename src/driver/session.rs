@@ -1,7 +1,7 @@
 //! What a command that touches data works with.
 
 use super::Project;
-use crate::diagnostic::{Diagnostic, Failed};
+use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::exec::{Runtime, RuntimeOptions};
 use crate::freeze::{RawStores, Stamp};
 use crate::memo::Memo;
@@ -38,6 +38,9 @@ pub struct Early {
 impl Early {
     /// Begins to list. `None` where the store can't be opened; that is told by who needs it.
     pub async fn begin(workspace: &Workspace, memo: &Memo) -> Option<Early> {
+        if !workspace.config.readable {
+            return None;
+        }
         let store = Store::open(&workspace.config.store).await.ok()?.with_memo(memo.clone());
         let listed = store.clone();
         Some(Early { store, listing: tokio::spawn(async move { listed.slice_heads().await }) })
@@ -73,6 +76,14 @@ impl Session {
     /// As [`Session::open`], with other bounds than the project's own.
     pub async fn open_with(project: &Project, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
+        if !config.readable {
+            // The default store may be another one.
+            let message = "the store isn't opened while pie.toml can't be read: it says where the store is";
+            let why = project.workspace.diagnostics.iter().find(|found| found.code == Code::BadConfig);
+            let unopened = Diagnostic::error(Code::BadConfig, message).with_help("`pie check` shows the place");
+            let note = why.map(|why| why.message.clone());
+            return Err(Box::new(note.into_iter().fold(unopened, |unopened, note| unopened.with_note(note))));
+        }
         let store = Store::open(&config.store).await.map_err(|e| Box::new(e.diagnostic()))?;
         Session::of_store(project, store.with_memo(project.memo.clone()), options)
     }
@@ -96,10 +107,7 @@ impl Session {
     fn with_store(project: &Project, store: Store, options: RuntimeOptions) -> Result<Session, Failed> {
         let config = &project.workspace.config;
         let runtime = Runtime::new(options).map_err(|failure| {
-            Box::new(Diagnostic::error(
-                crate::diagnostic::Code::OutOfMemory,
-                format!("the engine can't start: {failure}"),
-            ))
+            Box::new(Diagnostic::error(Code::OutOfMemory, format!("the engine can't start: {failure}")))
         })?;
         let raw = RawStores::new(config.sources_root.clone());
         let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());

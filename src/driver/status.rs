@@ -69,7 +69,9 @@ pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<S
             let state = match (&head, slice.action()) {
                 (None, _) => SliceState::Missing,
                 (_, Action::Held) => SliceState::Held,
-                (Some(head), Action::Reuse) if head.stale_inputs.is_empty() => SliceState::Fresh,
+                (Some(head), Action::Reuse) if head.stale_inputs.is_empty() && !slice.change.behind => {
+                    SliceState::Fresh
+                }
                 _ => SliceState::Stale,
             };
             let published = head.as_ref().and_then(|head| DateTime::parse_from_rfc3339(&head.created_at).ok());

@@ -30,6 +30,8 @@ struct Look<'a> {
     behind: BTreeSet<RelationName>,
     /// Those of them that are held or can't be built themselves.
     stuck: BTreeSet<RelationName>,
+    /// Slices whose rows stay if they keep promises that they weren't verified against.
+    unverified: BTreeSet<RelationName>,
     wanted: BTreeSet<Wanted>,
 }
 
@@ -44,6 +46,7 @@ struct Worked {
     after: Known,
     behind: bool,
     stuck: bool,
+    unverified: bool,
 }
 
 /// Which slices are asked about.
@@ -65,8 +68,16 @@ pub fn changes(
     asked: &Asked<'_>,
     settled: &mut Settled,
 ) -> Result<ChangeSet, Vec<Wanted>> {
-    let (behind, stuck) = (BTreeSet::new(), BTreeSet::new());
-    let mut look = Look { model, meanings, state, known: BTreeMap::new(), behind, stuck, wanted: BTreeSet::new() };
+    let mut look = Look {
+        model,
+        meanings,
+        state,
+        known: BTreeMap::new(),
+        behind: BTreeSet::new(),
+        stuck: BTreeSet::new(),
+        unverified: BTreeSet::new(),
+        wanted: BTreeSet::new(),
+    };
     let mut set = ChangeSet::default();
     let mut wanted: BTreeSet<Wanted> = BTreeSet::new();
     // Slices that asked something, and all that come after them.
@@ -94,7 +105,8 @@ pub fn changes(
             continue;
         }
         let (change, after) = match settled.slices.remove(name).filter(|_| !open.contains(name)) {
-            Some(Worked { change, after, behind, stuck }) => {
+            Some(Worked { change, after, behind, stuck, unverified }) => {
+                look.unverified.extend(unverified.then(|| name.clone()));
                 look.behind.extend(behind.then(|| name.clone()));
                 look.stuck.extend(stuck.then(|| name.clone()));
                 (change, after)
@@ -114,8 +126,9 @@ pub fn changes(
         let settles = |change: &Change| !open.contains(&change.name) && !asked.fresh.contains_key(&change.name);
         for change in set.changes.into_iter().filter(settles) {
             let Some(after) = look.known.remove(&change.name) else { continue };
-            let (behind, stuck) = (look.behind.contains(&change.name), look.stuck.contains(&change.name));
-            settled.slices.insert(change.name.clone(), Worked { change, after, behind, stuck });
+            let is_in = |names: &BTreeSet<RelationName>| names.contains(&change.name);
+            let (behind, stuck, unverified) = (is_in(&look.behind), is_in(&look.stuck), is_in(&look.unverified));
+            settled.slices.insert(change.name.clone(), Worked { change, after, behind, stuck, unverified });
         }
         return Err(wanted.into_iter().collect());
     }
@@ -140,6 +153,7 @@ impl Look<'_> {
             changed_columns: BTreeSet::new(),
             serve: None,
             blocked: None,
+            behind: false,
         };
         if head.is_some_and(|head| head.kind == CommitKind::Hold) {
             self.stays(name);
@@ -186,8 +200,14 @@ impl Look<'_> {
         if let Some(served) = served {
             let content = InputContent::of_build(&served.record, &served.labels);
             let action = self.republish(slice, head, &served);
-            let reasons = if action == Action::Reuse { Vec::new() } else { self.relabel_reasons(slice, head, &served) };
-            return (Change { serve: Some(served), ..new(action, reasons) }, Known::Content(content));
+            let reasons = match action {
+                Action::Reuse => self.behind_reasons(slice, &inputs),
+                _ => self.relabel_reasons(slice, head, &served),
+            };
+            if reasons.iter().any(|reason| reason.kind == ReasonKind::PromisesChanged) {
+                self.unverified.insert(name.clone());
+            }
+            return (Change { serve: Some(served), behind, ..new(action, reasons) }, Known::Content(content));
         }
         if let Some(input) = self.nothing_of(&inputs) {
             return self.without(slice, input, new);
@@ -376,10 +396,19 @@ impl Look<'_> {
         }
         if reasons.is_empty() && !head.stale_inputs.is_empty() {
             let inputs: Vec<String> = head.stale_inputs.iter().map(|input| format!("`{}`", input.name)).collect();
-            let message = format!(
-                "it was built on the last good version of {}, and that is what it should read; nothing runs",
-                inputs.join(", ")
-            );
+            let open = head.stale_inputs.iter().filter_map(|input| RelationName::parse(&input.name));
+            let open: Vec<String> = open.filter(|it| self.unverified.contains(it)).map(|it| it.to_string()).collect();
+            let message = match open.is_empty() {
+                true => format!(
+                    "it was built on the last good version of {}, and that is what it should read; nothing runs",
+                    inputs.join(", ")
+                ),
+                false => format!(
+                    "it was built on the last good version of {}, and will be fresh if {} is verified; nothing runs",
+                    inputs.join(", "),
+                    listed(&open)
+                ),
+            };
             reasons.push(Reason::new(ReasonKind::BuiltBefore, None, message).at([slice.name_span]));
         }
         if reasons.is_empty() && self.written_otherwise(slice, head) {
@@ -391,6 +420,16 @@ impl Look<'_> {
             reasons.push(reason::of_promises(self.model, slice, head.promises.as_ref(), now.as_ref()));
         }
         reasons
+    }
+
+    /// Of a slice that stays as it is though something that it reads should be other.
+    fn behind_reasons(&self, slice: &Slice, inputs: &[RelationName]) -> Vec<Reason> {
+        let reason = |input: &RelationName| {
+            let message = format!("it reads `{input}`, which isn't up to date itself");
+            let places = reason::read_places(self.model, &slice.reads, input);
+            Reason::new(ReasonKind::InputPending, Some(input.clone()), message).at(places)
+        };
+        inputs.iter().filter(|input| self.behind.contains(*input)).map(reason).collect()
     }
 
     /// Why a slice must run, or may have to; the columns that may change; and whether it must.
@@ -561,6 +600,7 @@ fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<I
         changed_columns: BTreeSet::new(),
         serve: None,
         blocked: None,
+        behind: false,
     })
 }
 

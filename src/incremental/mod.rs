@@ -119,6 +119,8 @@ pub struct Change {
     pub serve: Option<Served>,
     /// A problem of an input that keeps the slice from being built.
     pub blocked: Option<Blocked>,
+    /// Something that it reads, however far down, can't be built now or is held: it may not be what it should be.
+    pub behind: bool,
 }
 
 impl Change {
@@ -132,6 +134,7 @@ impl Change {
             changed_columns: BTreeSet::new(),
             serve: None,
             blocked: None,
+            behind: false,
         }
     }
 }

@@ -101,6 +101,8 @@ fn summary(plan: &BuildPlan) -> String {
     if plan.is_clean() && number(Action::Held, false) == 0 {
         return format!("Nothing to do: {} {} fresh.", slices(total), if total == 1 { "is" } else { "are all" });
     }
+    let behind = plan.slices.iter().filter(|slice| slice.action() == Action::Reuse && slice.change.behind).count();
+    let fresh = number(Action::Reuse, false) - behind;
     let parts: Vec<String> = [
         (Action::Build, false, "to build"),
         (Action::Maybe, false, "maybe"),
@@ -108,10 +110,10 @@ fn summary(plan: &BuildPlan) -> String {
         (Action::Drop, false, "to drop"),
         (Action::Build, true, "blocked"),
         (Action::Held, false, "held"),
-        (Action::Reuse, false, "fresh"),
     ]
     .into_iter()
     .map(|(action, blocked, words)| (number(action, blocked), words))
+    .chain([(behind, "behind that"), (fresh, "fresh")])
     .filter(|(number, _)| *number > 0)
     .map(|(number, words)| format!("{number} {words}"))
     .collect();

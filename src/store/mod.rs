@@ -127,6 +127,11 @@ impl Store {
         }
     }
 
+    /// That data of a build couldn't be written.
+    pub fn unwritten(&self, path: &Path, cause: String) -> StoreError {
+        StoreError::Io { action: "write", store: self.shown.clone(), path: path.to_string(), cause }
+    }
+
     fn failed(&self, action: &'static str, path: &Path, error: datafusion::object_store::Error) -> StoreError {
         StoreError::Io { action, store: self.shown.clone(), path: path.to_string(), cause: error::cause(&error) }
     }

@@ -37,6 +37,8 @@ pub struct Config {
     pub jobs: usize,
     /// Bytes for all running queries together.
     pub memory: u64,
+    /// `pie.toml` could be read: else these are the defaults, which may name another store than the project's.
+    pub readable: bool,
 }
 
 /// Bounds on what is read, so that no input can hang the compiler.
@@ -63,6 +65,7 @@ impl Config {
             limits: Limits::default(),
             jobs: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
             memory: default_memory(),
+            readable: true,
         }
     }
 }
@@ -130,7 +133,7 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
                          project_files, query_bytes, query_tokens, operands, nesting, diagnostics_per_file",
                     ),
             );
-            return config;
+            return Config { readable: false, ..config };
         }
     };
     if let Some(name) = file.project.name {

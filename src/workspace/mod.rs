@@ -85,7 +85,7 @@ fn assemble(
             let id = sources.add(CONFIG_FILE, text);
             config::parse(id, sources.get(id).text(), root, &mut diagnostics)
         }
-        None => Config::new(root),
+        None => Config { readable: false, ..Config::new(root) },
     };
     let mut files = Vec::new();
     if texts.len() > config.limits.project_files {
