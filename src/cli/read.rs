@@ -105,9 +105,9 @@ fn status_text(
         let served = match (&status.head, status.age_seconds) {
             (Some(head), Some(age)) => {
                 format!(
-                    "version {}, {} rows, {}, published {} ago",
+                    "version {}, {}, {}, published {} ago",
                     head.version,
-                    head.rows,
+                    rows(head.rows),
                     bytes(head.bytes),
                     duration(age)
                 )
@@ -188,10 +188,10 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
                 continue;
             }
             let why = record.reason.as_ref().map(|reason| format!("  replaced: {reason}")).unwrap_or_default();
-            let (files, rows) = (record.files.len(), record.rows);
+            let (files, rows) = (record.files.len(), rows(record.rows));
             writeln!(
                 streams.out,
-                "{number:>4}  freeze    {}  {:<12}  {}, {rows} rows{why}",
+                "{number:>4}  freeze    {}  {:<12}  {}, {rows}{why}",
                 record.created_at,
                 record.by,
                 super::output::count(files, "file")
@@ -213,10 +213,10 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
             record.inputs.iter().map(|input| format!("{}@{}", input.name, input.version)).collect();
         let from = if inputs.is_empty() { String::new() } else { format!("  from {}", inputs.join(", ")) };
         let why = record.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
-        let (kind, rows) = (record.kind.as_str(), record.rows);
+        let (kind, rows) = (record.kind.as_str(), rows(record.rows));
         writeln!(
             streams.out,
-            "{:>4}  {kind:<8}  {}  {:<12}  {rows} rows{from}{why}",
+            "{:>4}  {kind:<8}  {}  {:<12}  {rows}{from}{why}",
             commit.number, record.created_at, record.by
         )?;
     }
@@ -253,4 +253,8 @@ fn duration(seconds: i64) -> String {
     let unit = units.into_iter().find(|(size, _)| seconds >= *size);
     let (number, name) = unit.map_or((seconds, "second"), |(size, name)| (seconds / size, name));
     format!("{number} {name}{}", if number == 1 { "" } else { "s" })
+}
+
+fn rows(number: u64) -> String {
+    super::output::count(usize::try_from(number).unwrap_or(usize::MAX), "row")
 }

@@ -429,7 +429,9 @@ impl Look<'_> {
             let places = reason::read_places(self.model, &slice.reads, input);
             Reason::new(ReasonKind::InputPending, Some(input.clone()), message).at(places)
         };
-        inputs.iter().filter(|input| self.behind.contains(*input)).map(reason).collect()
+        // What is read as it was published last is told by the slice's own record.
+        let further = |input: &&RelationName| self.behind.contains(*input) && !self.stuck.contains(*input);
+        inputs.iter().filter(further).map(reason).collect()
     }
 
     /// Why a slice must run, or may have to; the columns that may change; and whether it must.
