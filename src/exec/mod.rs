@@ -6,6 +6,7 @@
 mod barrier;
 mod files;
 mod offset;
+mod outer;
 mod runtime;
 mod subqueries;
 mod writer;

@@ -2,6 +2,7 @@
 
 use super::barrier::keep_above_aggregates;
 use super::offset::KeepOffsets;
+use super::outer::ForgetConstants;
 use super::subqueries::settle_subqueries;
 use crate::name::RelationName;
 use crate::sql::{
@@ -186,7 +187,7 @@ impl Runtime {
 
     fn state(&self, config: SessionConfig) -> SessionState {
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
-        let rules = with_offsets(physical_rules());
+        let rules = with_own(physical_rules());
         let mut state = with_functions(builder.with_default_features()).with_physical_optimizer_rules(rules).build();
         // Questions may look at the clock; slices were refused that when they were checked.
         let options = Arc::clone(state.config_options());
@@ -203,14 +204,15 @@ fn with_fewest_rules(state: &SessionState) -> SessionState {
     SessionStateBuilder::new_from_existing(state.clone())
         .with_config(config)
         .with_optimizer_rules(needed_rules())
-        .with_physical_optimizer_rules(with_offsets(needed_physical_rules()))
+        .with_physical_optimizer_rules(with_own(needed_physical_rules()))
         .build()
 }
 
-fn with_offsets(
+fn with_own(
     mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     rules.insert(0, Arc::new(KeepOffsets));
+    rules.insert(1, Arc::new(ForgetConstants));
     rules
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/8 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/9 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.
@@ -61,7 +61,15 @@ fn mended_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         "eliminate_cross_join" => Arc::new(OneEquality(rule)),
         _ => rule,
     };
-    Optimizer::new().rules.into_iter().map(mended).collect()
+    let mut rules: Vec<_> = Optimizer::new().rules.into_iter().map(mended).collect();
+    // Of a union with an empty leg it keeps the other one with its columns in the order of their names.
+    rules.retain(|rule| rule.name() != "propagate_empty_relation");
+    // What it makes of `5 = coalesce(k, 9)` stands the wrong way round for a later rule, which then takes `k = 5` for another
+    // number; the second time it is turned.
+    if let Some(at) = rules.iter().position(|rule| rule.name() == "simplify_expressions") {
+        rules.insert(at + 1, Arc::clone(&rules[at]));
+    }
+    rules
 }
 
 /// The engine's rules for physical plans, without those that push conditions down once more. They tell columns apart by name

@@ -7,7 +7,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{SourceText, Span};
 use datafusion::logical_expr::Volatility;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, Visit, Visitor,
+    Expr, Function, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SetExpr,
+    SetOperator, SetQuantifier, Spanned, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::ControlFlow;
@@ -151,6 +152,52 @@ impl Gate<'_> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// The engine takes all equal rows away, or keeps all of them, however often they stand on the other side.
+    fn set_operation(&mut self, body: &SetExpr) {
+        let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return };
+        let word = match op {
+            SetOperator::Except | SetOperator::Minus => "except",
+            SetOperator::Intersect => "intersect",
+            SetOperator::Union => "union",
+        };
+        if *op != SetOperator::Union && matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName) {
+            let message = format!("`{word} all` isn't supported: the engine doesn't count equal rows");
+            self.diagnostics.push(
+                Diagnostic::error(Code::Unsupported, message)
+                    .at(self.at(&**right), format!("behind `{word} all`"))
+                    .with_help(format!(
+                        "`{word}` compares sets; number equal rows with `row_number()` first to compare bags"
+                    )),
+            );
+        }
+        self.set_operation(left);
+        self.set_operation(right);
+    }
+
+    /// The engine takes a shared column from the left table, also where only the right one has a row.
+    fn joins(&mut self, joins: &[Join]) {
+        for join in joins {
+            let (kind, constraint) = match &join.join_operator {
+                JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => ("right", constraint),
+                JoinOperator::FullOuter(constraint) => ("full", constraint),
+                _ => continue,
+            };
+            let word = match constraint {
+                JoinConstraint::Using(_) => "using",
+                JoinConstraint::Natural => "natural",
+                JoinConstraint::On(_) | JoinConstraint::None => continue,
+            };
+            let message = format!(
+                "`{word}` isn't supported in a {kind} join: the engine loses the shared columns of the right table"
+            );
+            self.diagnostics.push(
+                Diagnostic::error(Code::Unsupported, message)
+                    .at(self.at(&join.relation), format!("joined by `{word}`"))
+                    .with_help("say `on a.k = b.k`, and `coalesce(a.k, b.k) as k` where the column is used"),
+            );
+        }
+    }
+
     fn table_function(&mut self, name: &ObjectName) {
         let folded = name.0.last().and_then(ObjectNamePart::as_ident).map(fold).unwrap_or_default();
         if PURE_TABLE_FUNCTIONS.contains(&folded.as_str()) {
@@ -212,12 +259,16 @@ impl Visitor for Gate<'_> {
                     self.diagnostics.push(file_access(at, "a query can't read a file by its path"));
                 }
             }
+            TableFactor::NestedJoin { table_with_joins, .. } => self.joins(&table_with_joins.joins),
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        for table in &select.from {
+            self.joins(&table.joins);
+        }
         if let Some(into) = &select.into {
             let at = self.at(&into.name);
             self.diagnostics.push(
@@ -230,6 +281,7 @@ impl Visitor for Gate<'_> {
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.set_operation(&query.body);
         let writes =
             matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
         if writes || !query.locks.is_empty() {

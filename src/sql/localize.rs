@@ -35,8 +35,14 @@ pub fn places(query: &Query, source: &SourceText, within: Span) -> Vec<Place> {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let span = balanced(self.source, self.within, byte_span(self.source, self.within, expr.span()));
-            let of_subquery =
-                matches!(expr, Expr::Exists { .. } | Expr::InSubquery { .. } | Expr::AnyOp { .. } | Expr::AllOp { .. });
+            let of_subquery = matches!(
+                expr,
+                Expr::Exists { .. }
+                    | Expr::InSubquery { .. }
+                    | Expr::AnyOp { .. }
+                    | Expr::AllOp { .. }
+                    | Expr::Subquery(_)
+            );
             self.places.push(Place { index: self.next, depth: self.depth, span, of_subquery });
             self.next += 1;
             self.depth += 1;

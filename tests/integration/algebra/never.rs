@@ -124,12 +124,6 @@ pub const PAIRS: &[Pair] = &[
     ),
     different(
         NEVER,
-        "intersect and intersect all",
-        "select a from w intersect select a from w2",
-        "select a from w intersect all select a from w2",
-    ),
-    different(
-        NEVER,
         "except the other way",
         "select a from w except select a from w2",
         "select a from w2 except select a from w",
