@@ -1,11 +1,13 @@
 //! The functions, planners and settings of DataFusion that give SQL its meaning, made once a process.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{NullEquality, Result};
+use datafusion::common::{DFSchema, DFSchemaRef, FunctionalDependencies, NullEquality, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Aggregate, Expr, JoinType, LogicalPlan, Operator};
+use datafusion::logical_expr::{
+    Aggregate, Expr, Filter, Join, JoinType, LogicalPlan, Operator, Projection, SubqueryAlias,
+};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -15,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Stands for everything outside the project that decides what a query means. It is part of every build key: a new
 /// version rebuilds.
-pub const ENGINE_VERSION: &str = "icepie-semantics/9 datafusion/55.2.0";
+pub const ENGINE_VERSION: &str = "icepie-semantics/10 datafusion/55.2.0";
 
 /// The settings of planning and of execution. What decides results or their order is pinned: one partition a task
 /// (independent slices run in parallel instead), no work stealing between files, canonical string types.
@@ -59,6 +61,7 @@ fn mended_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mended = |rule: Arc<dyn OptimizerRule + Send + Sync>| match rule.name() {
         "single_distinct_aggregation_to_group_by" => Arc::new(WholeSums(rule)) as Arc<dyn OptimizerRule + Send + Sync>,
         "eliminate_cross_join" => Arc::new(OneEquality(rule)),
+        "optimize_projections" => Arc::new(AllKeys(rule)),
         _ => rule,
     };
     let mut rules: Vec<_> = Optimizer::new().rules.into_iter().map(mended).collect();
@@ -183,6 +186,70 @@ impl OptimizerRule for OneEquality {
         })?;
         if finds_nulls { Ok(Transformed::no(plan)) } else { self.0.rewrite(plan, config) }
     }
+}
+
+/// The rule that groups by fewer keys where some follow from others, kept from believing so above an outer join: what follows
+/// from what is carried wrongly through a group over a join whose other side is grouped too.
+#[derive(Debug)]
+struct AllKeys(Arc<dyn OptimizerRule + Send + Sync>);
+
+impl OptimizerRule for AllKeys {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.0.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let plan = plan.transform_up_with_subqueries(|node| match node {
+            LogicalPlan::Aggregate(aggregate) if has_outer_join(&aggregate.input)? => {
+                let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
+                let input = Arc::new(without_dependencies(Arc::unwrap_or_clone(input))?);
+                let aggregate = Aggregate::try_new_with_schema(input, group_expr, aggr_expr, schema)?;
+                Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        self.0.rewrite(plan.data, config)
+    }
+}
+
+fn has_outer_join(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| {
+        let LogicalPlan::Join(join) = node else { return Ok(false) };
+        Ok(matches!(join.join_type, JoinType::Left | JoinType::Right | JoinType::Full))
+    })
+}
+
+/// The plan, whose columns aren't said to follow from others.
+fn without_dependencies(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let none = |schema: &DFSchemaRef| {
+        DFSchema::clone(schema).with_functional_dependencies(FunctionalDependencies::empty()).map(Arc::new)
+    };
+    let below = |input: Arc<LogicalPlan>| without_dependencies(Arc::unwrap_or_clone(input)).map(Arc::new);
+    Ok(match plan {
+        LogicalPlan::Projection(projection) => {
+            let schema = none(&projection.schema)?;
+            LogicalPlan::Projection(Projection::try_new_with_schema(projection.expr, projection.input, schema)?)
+        }
+        LogicalPlan::Aggregate(aggregate) => {
+            let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
+            let schema = none(&schema)?;
+            LogicalPlan::Aggregate(Aggregate::try_new_with_schema(input, group_expr, aggr_expr, schema)?)
+        }
+        LogicalPlan::Join(join) => LogicalPlan::Join(Join { schema: none(&join.schema)?, ..join }),
+        LogicalPlan::SubqueryAlias(alias) => {
+            LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(below(alias.input)?, alias.alias)?)
+        }
+        LogicalPlan::Filter(filter) => LogicalPlan::Filter(Filter::try_new(filter.predicate, below(filter.input)?)?),
+        other => other,
+    })
 }
 
 /// The engine's options; shared.
