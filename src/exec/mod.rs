@@ -5,8 +5,7 @@
 
 mod barrier;
 mod files;
-mod offset;
-mod outer;
+mod forget;
 mod runtime;
 mod subqueries;
 mod writer;

@@ -1,8 +1,7 @@
 //! The engine of a process: memory, spilling, and the object stores that plans may read.
 
 use super::barrier::keep_above_aggregates;
-use super::offset::KeepOffsets;
-use super::outer::ForgetConstants;
+use super::forget::Forget;
 use super::subqueries::settle_subqueries;
 use crate::name::RelationName;
 use crate::sql::{
@@ -211,8 +210,7 @@ fn with_fewest_rules(state: &SessionState) -> SessionState {
 fn with_own(
     mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    rules.insert(0, Arc::new(KeepOffsets));
-    rules.insert(1, Arc::new(ForgetConstants));
+    rules.insert(0, Arc::new(Forget));
     rules
 }
 

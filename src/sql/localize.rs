@@ -18,8 +18,17 @@ pub struct Place {
     pub index: usize,
     pub depth: usize,
     pub span: Span,
-    /// It is `exists`, or compares with what a subquery gives.
-    pub of_subquery: bool,
+    pub kind: PlaceKind,
+}
+
+/// What stands in a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlaceKind {
+    /// A subquery, or a comparison with what one gives.
+    Subquery,
+    /// A window function.
+    Window,
+    Other,
 }
 
 /// Every expression of the query with a place in the file, outer ones before those inside them.
@@ -35,15 +44,16 @@ pub fn places(query: &Query, source: &SourceText, within: Span) -> Vec<Place> {
         type Break = ();
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let span = balanced(self.source, self.within, byte_span(self.source, self.within, expr.span()));
-            let of_subquery = matches!(
-                expr,
+            let kind = match expr {
                 Expr::Exists { .. }
-                    | Expr::InSubquery { .. }
-                    | Expr::AnyOp { .. }
-                    | Expr::AllOp { .. }
-                    | Expr::Subquery(_)
-            );
-            self.places.push(Place { index: self.next, depth: self.depth, span, of_subquery });
+                | Expr::InSubquery { .. }
+                | Expr::AnyOp { .. }
+                | Expr::AllOp { .. }
+                | Expr::Subquery(_) => PlaceKind::Subquery,
+                Expr::Function(function) if function.over.is_some() => PlaceKind::Window,
+                _ => PlaceKind::Other,
+            };
+            self.places.push(Place { index: self.next, depth: self.depth, span, kind });
             self.next += 1;
             self.depth += 1;
             ControlFlow::Continue(())

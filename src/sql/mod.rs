@@ -18,20 +18,21 @@ mod gate;
 mod lazy;
 mod limits;
 mod localize;
+mod optimizer;
 mod parse;
 mod plan;
+mod refuse;
 mod rewrite;
 mod subquery;
 pub mod types;
 
 pub use catalog::{Catalog, CatalogSource, Relation, relation_of, table_function_of, table_function_rows};
 pub use complete::ignores_frame;
-pub use engine::{
-    ENGINE_VERSION, engine, needed_physical_rules, needed_rules, physical_rules, session_config, with_functions,
-};
+pub use engine::{ENGINE_VERSION, engine, session_config, with_functions};
 pub use error::{plain as error_text, types_sentence};
 pub use lazy::LazyPlan;
 pub use limits::QueryLimits;
+pub use optimizer::{needed_physical_rules, needed_rules, physical_rules};
 pub use parse::{
     ParsedExpression, ParsedQuery, QueryFacts, RelationReference, known_predicate, known_query, normalized_tokens,
     parse_predicate, parse_query, parse_question,

@@ -6,7 +6,7 @@ use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
 use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
-use super::subquery::{self, Wrong};
+use super::refuse;
 use super::types::storage_type;
 use super::{DataType, LogicalPlan};
 use crate::diagnostic::{self, Code, Diagnostic};
@@ -109,13 +109,14 @@ fn plan_with(
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
-        if let Some(wrong) = subquery::wrong(&plan) {
+        if let Some(wrong) = refuse::wrong(&plan) {
             let all = localize::places(&query, source, parsed.span);
-            let stays = |without: &Query| {
-                plan_once(without, catalog).is_ok_and(|(plan, _)| subquery::wrong(&plan) == Some(wrong))
+            let stays = |place: &Place| {
+                let without = localize::without(&query, place.index);
+                plan_once(&without, catalog).is_ok_and(|(plan, _)| refuse::wrong(&plan) == Some(wrong))
             };
-            let place = all.iter().rfind(|place| place.of_subquery && !stays(&localize::without(&query, place.index)));
-            found.diagnostics.push(unsupported(wrong, place.map_or(parsed.span, |place| place.span)));
+            let place = all.iter().rfind(|place| place.kind == wrong.place() && !stays(place));
+            found.diagnostics.push(wrong.at(place.map_or(parsed.span, |place| place.span)));
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
         let plan = if clean && close { closed(plan, &tree, parsed, source, &mut found) } else { plan };
@@ -126,28 +127,6 @@ fn plan_with(
     }
     diagnostic::sort(&mut found.diagnostics);
     PlannedQuery { plan: None, columns: None, diagnostics: found.diagnostics }
-}
-
-/// A correlated subquery that the engine would get wrong.
-fn unsupported(wrong: Wrong, at: Span) -> Diagnostic {
-    let (message, label, help) = match wrong {
-        Wrong::Row => (
-            "an aggregate without `group by` over rows that the query around picks isn't supported here",
-            "looked at by a condition, `having` or `limit`",
-            "compare the aggregate itself: `where (select count(*) … ) > 0`",
-        ),
-        Wrong::Offset => (
-            "`offset` isn't supported in an `exists` over rows that the query around picks",
-            "the engine leaves the `offset` out",
-            "count instead: `where (select count(*) … ) > 2`",
-        ),
-        Wrong::Namesakes => (
-            "two columns of one name, compared with the query around, aren't supported in a subquery",
-            "the engine takes them for one",
-            "give one of them another name: `from (select k as other_k, … from …) y`",
-        ),
-    };
-    Diagnostic::error(Code::Unsupported, message).at(at, label).with_help(help)
 }
 
 /// A plan without open choices; each is told.
