@@ -365,7 +365,6 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         rows: 0,
         bytes: 0,
         content: String::new(),
-        verified: String::new(),
         promises: None,
         created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         by: build.stamp.by.clone(),

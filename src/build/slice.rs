@@ -186,10 +186,9 @@ impl SliceBuild<'_> {
             let same_build = head.record.build.as_ref().is_some_and(|build| build.id == reference.id);
             same_build && show_the_same(&record, &head.record.columns, &labels)
         });
-        let digest = promises.digest();
-        let promised = head.is_some_and(|head| head.record.verified == digest);
-        let covered = |before: &Promises| before.cover(&promises);
-        let proved = promised || head.is_some_and(|head| head.record.promises.as_ref().is_some_and(covered));
+        let before = head.and_then(|head| head.record.promises.as_ref());
+        let promised = before.is_some_and(|before| before.are(&promises));
+        let proved = before.is_some_and(|before| before.cover(&promises));
         let over_inputs = keys.iter().find(|(over_sources, _)| !over_sources && !apart);
         let preimage = over_inputs.map(|(_, preimage)| preimage.clone());
         // Of other rows than the head's its preimage says nothing.
@@ -357,7 +356,6 @@ impl SliceBuild<'_> {
             preimage,
             inputs,
             stale_inputs,
-            verified: promises.digest(),
             promises: Some(promises),
             rows: record.rows,
             bytes: record.bytes,

@@ -163,7 +163,8 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     let (project, early) = super::project_early(cli).await?;
     let human = args.format == ReportFormat::Human;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open_early(&project, early).await?;
+    // Freezing may take long: what others published meanwhile is asked for behind it.
+    let session = super::open_early(&project, early.filter(|_| !args.freeze)).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     let cancelled = on_interrupt();
     let mut freeze_failed = false;

@@ -312,7 +312,8 @@ impl Look<'_> {
         let Some(head) = head else { return Action::Relabel };
         let same_build = head.build.as_ref().is_some_and(|build| build.id == served.reference.id);
         // What a check reads may still be on its way: the build looks again.
-        let same_promises = self.promises(slice).is_none_or(|promises| promises.digest() == head.verified);
+        let kept = |now: Promises| head.promises.as_ref().is_some_and(|before| before.are(&now));
+        let same_promises = self.promises(slice).is_none_or(kept);
         let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
         let told = self.last_good_inputs(slice, served) == stale_inputs(head);
         if same && told && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }

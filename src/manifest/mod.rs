@@ -242,9 +242,7 @@ pub struct CommitRecord {
     pub inputs: Vec<InputRecord>,
     /// Inputs that were read at their last good version because a newer one failed or is held.
     pub stale_inputs: Vec<InputRecord>,
-    /// Digest of the promises that the rows were verified against: keys, not-null, checks and what those read.
-    pub verified: String,
-    /// What that is a digest of, so that a difference can be named; not in records of earlier versions of pie.
+    /// What the rows were verified against; `None` after a drop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promises: Option<Promises>,
     pub rows: u64,
@@ -285,20 +283,9 @@ impl Promises {
             && other.checks.iter().all(|check| self.checks.iter().any(|known| same(known, check)))
     }
 
-    /// A digest of what decides whether rows keep them: not the names of checks.
-    pub fn digest(&self) -> String {
-        let mut parts = vec!["key".to_owned()];
-        parts.extend(self.key.iter().cloned());
-        parts.push("not null".to_owned());
-        parts.extend(self.not_null.iter().cloned());
-        for check in &self.checks {
-            parts.extend(["check".to_owned(), check.fingerprint.clone()]);
-            for (relation, digests) in &check.inputs {
-                parts.extend([relation.clone(), digests.rows.to_string()]);
-                parts.extend(digests.columns.iter().flat_map(|(column, digest)| [column.clone(), digest.clone()]));
-            }
-        }
-        digest_all(parts.iter().map(String::as_str))
+    /// Whether they come to the same for any rows: names of checks don't count.
+    pub fn are(&self, other: &Promises) -> bool {
+        self.cover(other) && other.cover(self)
     }
 }
 
