@@ -83,6 +83,7 @@ fn unique_to(arena: &mut Arena, facts: &Facts, row: RowId, depth: usize) -> Vec<
             vec![key.iter().map(|column| arena.add_term(term(column))).collect()]
         }
         Row::Group { keys, sets, .. } if sets.is_empty() => {
+            let keys = keys.into_iter().filter(|key| !super::rewrite::is_constant(arena, *key)).collect::<Vec<_>>();
             vec![keys.into_iter().map(|key| arena.add_term(Term::Key(key))).collect()]
         }
         Row::First { input, keys, .. } => {

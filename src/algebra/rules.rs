@@ -12,6 +12,7 @@ use crate::sql::DataType;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rule {
     /// `a and b` = `b and a` = `a and b and a`; nested ones are flat; `true` in an `and` and `false` in an `or` go away.
+    /// Beside a condition that never holds no other counts.
     Conjuncts,
     /// `x in (1, 2)` = `x = 1 or x = 2`; not for floats, which lists find by their bits.
     InLists,
@@ -47,7 +48,7 @@ pub enum Rule {
     Lookups,
     /// The order of `partition by` and `group by` says nothing.
     Keys,
-    /// `group by k, a` = `group by k` where `k` tells all rows apart.
+    /// `group by k, a` = `group by k` where `k` tells all rows apart or `a` is a constant.
     DependentKeys,
     /// `a > 1` = `a >= 2` for integers.
     WholeNumbers,
@@ -473,4 +474,14 @@ pub fn conjuncts(arena: &mut Arena, condition: TermId) -> Vec<TermId> {
         _ if condition == truth(arena, true) => Vec::new(),
         _ => vec![condition],
     }
+}
+
+/// Conditions that must all hold, of which one never does: that one alone.
+pub fn without_hope(arena: &mut Arena, conditions: Vec<TermId>) -> Vec<TermId> {
+    let never = |condition: &TermId| match arena.term(*condition) {
+        Term::Literal { data_type: DataType::Boolean, value, .. } => value.as_slice() != [1],
+        Term::Literal { data_type, .. } => *data_type == DataType::Null,
+        _ => false,
+    };
+    if Rule::Conjuncts.is_on() && conditions.iter().any(never) { vec![truth(arena, false)] } else { conditions }
 }

@@ -3,7 +3,7 @@
 use super::node::{Arena, Digest, Row, RowId, Term, TermId};
 use super::plant;
 use super::rewrite;
-use super::rules::Rule;
+use super::rules::{self, Rule};
 use std::collections::HashMap;
 
 /// More leaves than this are not flattened: an input that brings more stays one leaf.
@@ -102,6 +102,7 @@ impl Relation {
                 return (Finished { row: *leaf, columns: lowered }, more);
             }
         }
+        let conditions = rules::without_hope(arena, conditions);
         let order = order(arena, &leaves, &conditions);
         let mut position = vec![0; leaves.len()];
         for (new, old) in order.iter().enumerate() {

@@ -5,7 +5,7 @@ use crate::algebra::facts;
 use crate::algebra::node::{self, Row, RowId, SortTerm, Term, TermId};
 use crate::algebra::plant;
 use crate::algebra::rewrite;
-use crate::algebra::rules::Rule;
+use crate::algebra::rules::{self, Rule};
 use crate::algebra::space::{Finished, Relation};
 use crate::sql::LogicalPlan;
 use datafusion::common::DFSchema;
@@ -146,7 +146,11 @@ impl Converter<'_> {
             });
             return Finished { row: over.row, columns: columns.collect() };
         }
-        let columns = over.columns.iter().map(|key| self.arena.add_term(Term::Key(*key))).collect();
+        let columns = over.columns.iter().zip(exact).map(|(key, exact)| match self.arena.term(*key) {
+            Term::Literal { .. } if *exact && Rule::DependentKeys.is_on() => *key,
+            _ => self.arena.add_term(Term::Key(*key)),
+        });
+        let columns = columns.collect();
         Finished { row: self.grouped(over.row, over.columns), columns }
     }
 
@@ -165,6 +169,13 @@ impl Converter<'_> {
         if plant::overreaches(Rule::DependentKeys) {
             return keys[..1].to_vec();
         }
+        // One constant stays where there is nothing else: groups of no keys have a row of nothing.
+        let constant: HashSet<TermId> =
+            keys.iter().copied().filter(|key| rewrite::is_constant(self.arena, *key)).collect();
+        let keys = match constant.len() == keys.len() {
+            true => vec![rules::truth(self.arena, true)],
+            false => keys.into_iter().filter(|key| !constant.contains(key)).collect(),
+        };
         let unique = facts::unique(self.arena, self.facts, input);
         if let Some(key) = self.shortest_within(unique, &keys) {
             return key;

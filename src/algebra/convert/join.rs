@@ -52,7 +52,7 @@ impl Converter<'_> {
             let filter = self.expression(filter, &both, &columns)?;
             conditions.extend(rules::conjuncts(self.arena, filter));
         }
-        Ok(conditions)
+        Ok(rules::without_hope(self.arena, conditions))
     }
 
     fn inner_join(&mut self, join: &Join, left: Relation, right: Relation) -> Result<Relation> {

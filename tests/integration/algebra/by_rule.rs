@@ -127,6 +127,12 @@ pub const EQUAL: &[Pair] = &[
         "select a > 0 or b > 0 or a is null as z from w",
         "select a is null or (b > 0 or a > 0) or b > 0 as z from w",
     ),
+    equal(
+        CONJUNCTS,
+        "beside what never holds nothing counts",
+        "select w.a from w join u on w.b = u.k where a > 0 and 1 = 0",
+        "select w.a from w join u on w.b = u.k and 1 = 0",
+    ),
     equal(CONJUNCTS, "true says nothing", "select a from w where a > 0 and true", "select a from w where a > 0"),
     equal(
         IN_LISTS,
@@ -222,6 +228,24 @@ pub const EQUAL: &[Pair] = &[
     equal(CASTS, "a text as text", "select cast(s as text) as z from t", "select s as z from t"),
     equal(CASTS, "an integer as itself", "select cast(a as int) + b as z from w", "select a + b as z from w"),
     equal(CASTS, "perhaps a text", "select try_cast(s as varchar) as z from t", "select s as z from t"),
+    equal(
+        DEPENDENT_KEYS,
+        "a constant is no key",
+        "select distinct a, 1 as z from w",
+        "select a, 1 as z from w group by a",
+    ),
+    equal(
+        DEPENDENT_KEYS,
+        "not even alone",
+        "select 1 as z from w group by 'x', 2 + 3",
+        "select distinct 1 as z from w",
+    ),
+    equal(
+        DEPENDENT_KEYS,
+        "nor is what a group of one row says of it",
+        "select distinct q.k as z from (select k, count(k) as n from t group by k order by k limit 2) q cross join w",
+        "select q.k as z from (select k, count(k) as n from t group by k order by k limit 2) q cross join w group by q.k",
+    ),
     equal(
         JOIN_ORDER,
         "two tables",

@@ -251,6 +251,18 @@ pub const PAIRS: &[Pair] = &[
         "select w.a from w where a in (select v from u)",
         "select w.a from w join u on u.v = w.a",
     ),
+    different(
+        DEPENDENT_KEYS,
+        "no keys have a row of nothing",
+        "select count(*) as z from w where a > 100 group by 1 = 1",
+        "select count(*) as z from w where a > 100",
+    ),
+    different(
+        CONJUNCTS,
+        "what never holds in an outer join leaves its rows",
+        "select w.a from w left join u on w.b = u.k and 1 = 0",
+        "select w.a from w join u on w.b = u.k and 1 = 0",
+    ),
     different(LOOKUPS, "no key adds rows", "select t.k, t.a from t left join u on u.k = t.k", "select k, a from t"),
     different(
         LOOKUPS,
