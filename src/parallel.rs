@@ -10,10 +10,19 @@ const STACK: usize = 256 << 20;
 
 /// `of` of each item, in the order of the items. It must say the same on any thread; a panic in it comes out of here.
 pub fn map<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    if cores == 1 || items.len() < WORTH_IT {
+    if cores() == 1 || items.len() < WORTH_IT {
         return items.into_iter().map(of).collect();
     }
+    map_apart(items, of)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// As [`map`], never on the thread that asks, nor in what it belongs to.
+pub fn map_apart<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let cores = cores().min(items.len()).max(1);
     // Items take unlike time: small batches are handed out as threads become free.
     let batch = (items.len() / (cores * 16)).clamp(1, 64);
     let rest = Mutex::new((0, items.into_iter()));
@@ -51,7 +60,8 @@ mod tests {
         for count in [0, 1, 15, 16, 17, 1_000, 4_097] {
             let items: Vec<usize> = (0..count).collect();
             let expected: Vec<usize> = items.iter().map(|item| item * 2).collect();
-            assert_eq!(super::map(items, |item| item * 2), expected, "{count}");
+            assert_eq!(super::map(items.clone(), |item| item * 2), expected, "{count}");
+            assert_eq!(super::map_apart(items, |item| item * 2), expected, "{count}");
         }
     }
 

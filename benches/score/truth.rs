@@ -112,15 +112,15 @@ async fn sources(project: &Project, truth: &mut Truth) -> Result<Tables, String>
 
 /// Plans a query in a session of its own, with default settings; names without a domain are those of its own domain.
 async fn frame(name: &RelationName, text: &str, tables: &Tables) -> Result<DataFrame, DataFusionError> {
-    let config = SessionConfig::new().with_target_partitions(1).with_default_catalog_and_schema("brute", &name.domain);
+    let config = SessionConfig::new().with_target_partitions(1).with_default_catalog_and_schema("brute", name.domain());
     let context = SessionContext::new_with_config(config);
     let no_catalog = || DataFusionError::Execution("the session has no catalog".to_owned());
     let catalog: Arc<dyn CatalogProvider> = context.catalog("brute").ok_or_else(no_catalog)?;
     for (name, table) in tables {
-        if catalog.schema(&name.domain).is_none() {
-            catalog.register_schema(&name.domain, Arc::new(MemorySchemaProvider::new()))?;
+        if catalog.schema(name.domain()).is_none() {
+            catalog.register_schema(name.domain(), Arc::new(MemorySchemaProvider::new()))?;
         }
-        let place = TableReference::partial(name.domain.clone(), name.name.clone());
+        let place = TableReference::partial(name.domain().to_owned(), name.name().to_owned());
         context.register_table(place, Arc::clone(table))?;
     }
     context.sql(text).await

@@ -83,7 +83,7 @@ fn drawing(project: &Project, columns: bool) -> Drawing {
             },
             public: slice.map(|slice| slice.public).or(source.map(|source| source.public)).unwrap_or(false),
             depth: model.graph.depth(name),
-            owner: model.domains.get(&name.domain).and_then(|domain| domain.owner.clone()),
+            owner: model.domains.get(name.domain()).and_then(|domain| domain.owner.clone()),
             doc: slice.and_then(|slice| slice.doc.clone()).or_else(|| source.and_then(|source| source.doc.clone())),
             columns: if columns {
                 model.columns(name).unwrap_or_default().iter().map(shown).collect()

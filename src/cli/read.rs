@@ -84,14 +84,14 @@ fn status_text(
     streams: &mut Streams<'_>,
 ) -> std::io::Result<()> {
     let color = streams.color && streams.out_terminal;
-    let width = statuses.iter().map(|status| status.name.name.chars().count()).max().unwrap_or(0);
+    let width = statuses.iter().map(|status| status.name.name().chars().count()).max().unwrap_or(0);
     let mut domain = "";
     for status in statuses {
-        if status.name.domain != domain {
+        if status.name.domain() != domain {
             if !domain.is_empty() {
                 writeln!(streams.out)?;
             }
-            domain = &status.name.domain;
+            domain = status.name.domain();
             let owner = project.model.domains.get(domain).and_then(|domain| domain.owner.clone());
             let owner = owner.map(|owner| paint(color, DIM, &format!("  {owner}"))).unwrap_or_default();
             writeln!(streams.out, "{}{owner}", paint(color, BOLD, domain))?;
@@ -123,7 +123,7 @@ fn status_text(
         } else {
             String::new()
         };
-        let line = format!("  {:<width$}  {state}  {served}{overdue}", status.name.name);
+        let line = format!("  {:<width$}  {state}  {served}{overdue}", status.name.name());
         writeln!(streams.out, "{}", line.trim_end())?;
         if status.state == SliceState::Stale {
             for reason in &status.reasons {
@@ -146,7 +146,7 @@ fn status_json(status: &SliceStatus) -> Value {
     let head = status.head.as_ref();
     json!({
         "name": status.name.to_string(),
-        "domain": status.name.domain,
+        "domain": status.name.domain(),
         "owner": status.owner,
         "public": status.public,
         "state": status.state.as_str(),

@@ -43,7 +43,7 @@ pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTree
     for name in names {
         let folded = name.to_lowercase();
         let matching: Vec<&&RelationName> =
-            all.iter().filter(|other| other.to_string() == folded || other.name == folded).collect();
+            all.iter().filter(|other| other.to_string() == folded || other.name() == folded).collect();
         match matching.as_slice() {
             [one] => {
                 found.insert((**one).clone());

@@ -10,7 +10,7 @@ use crate::manifest::{BuildReference, CommitKind, CommitRecord, SourceVersion};
 use crate::memo::{self, Key};
 use crate::name::RelationName;
 use crate::semantic::{SemanticModel, Slice};
-use crate::store::{Numbered, SliceHead, StoreError, ask_all};
+use crate::store::{Numbered, SliceHead, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -53,11 +53,8 @@ pub(super) async fn look(
 ) -> Result<Looked, StoreError> {
     let model = project.model.as_ref();
     let short = session.slice_heads().await?;
-    let read = |name: RelationName| {
-        let store = session.store.clone();
-        async move { Ok((name.clone(), store.source_head(&name).await?)) }
-    };
-    let sources = ask_all(model.sources.keys().cloned().collect(), read).await?;
+    let read = |store: Store, name: RelationName| async move { Ok((name.clone(), store.source_head(&name).await?)) };
+    let sources = session.store.ask_all(model.sources.keys().cloned().collect(), read).await?;
     let sources: BTreeMap<RelationName, Numbered<SourceVersion>> =
         sources.into_iter().filter_map(|(name, head)| Some((name, head?))).collect();
     let marks = if project.memo.is_on() { marks(model, &short, &sources) } else { HashMap::new() };
@@ -91,18 +88,16 @@ async fn whole_heads(
     short: &BTreeMap<RelationName, SliceHead>,
     whole: &BTreeSet<RelationName>,
 ) -> Result<(Heads, Builds), StoreError> {
-    let read = |(name, head): (RelationName, SliceHead)| {
-        let store = session.store.clone();
-        async move { Ok(store.whole_head(&head).await?.map(|head| (name, head))) }
+    let read = |store: Store, (name, head): (RelationName, SliceHead)| async move {
+        Ok(store.whole_head(&head).await?.map(|head| (name, head)))
     };
     let asked = whole.iter().filter_map(|name| Some((name.clone(), short.get(name)?.clone())));
-    let heads: Heads = ask_all(asked.collect(), read).await?.into_iter().flatten().collect();
-    let read = |(name, reference): (RelationName, BuildReference)| {
-        let store = session.store.clone();
-        async move { Ok(store.build_of(&reference).await?.map(|record| (name, record))) }
+    let heads: Heads = session.store.ask_all(asked.collect(), read).await?.into_iter().flatten().collect();
+    let read = |store: Store, (name, reference): (RelationName, BuildReference)| async move {
+        Ok(store.build_of(&reference).await?.map(|record| (name, record)))
     };
     let builds = heads.iter().filter_map(|(name, head)| Some((name.clone(), head.record.build.clone()?)));
-    let builds = ask_all(builds.collect(), read).await?.into_iter().flatten().collect();
+    let builds = session.store.ask_all(builds.collect(), read).await?.into_iter().flatten().collect();
     Ok((heads, builds))
 }
 

@@ -82,7 +82,7 @@ pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<S
                 .max();
             Some(SliceStatus {
                 name: name.clone(),
-                owner: project.model.domains.get(&name.domain).and_then(|domain| domain.owner.clone()),
+                owner: project.model.domains.get(name.domain()).and_then(|domain| domain.owner.clone()),
                 public: declared.public,
                 state,
                 age_seconds: published.map(|time| (now - time.with_timezone(&Utc)).num_seconds().max(0)),

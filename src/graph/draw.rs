@@ -56,7 +56,7 @@ pub fn json(drawing: &Drawing) -> String {
         let column = |(name, data_type): &(String, String)| serde_json::json!({ "name": name, "type": data_type });
         serde_json::json!({
             "name": node.name.to_string(),
-            "domain": node.name.domain,
+            "domain": node.name.domain(),
             "kind": node.kind.as_str(),
             "public": node.public,
             "depth": node.depth,
@@ -82,7 +82,7 @@ impl Drawing {
     pub(super) fn domains(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut domains: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, node) in self.nodes.iter().enumerate() {
-            domains.entry(&node.name.domain).or_default().push(at);
+            domains.entry(node.name.domain()).or_default().push(at);
         }
         domains
     }

@@ -21,7 +21,8 @@ pub struct DependencyGraph {
     graph: DiGraph<RelationName, ()>,
     nodes: BTreeMap<RelationName, NodeIndex>,
     order: Vec<RelationName>,
-    depths: BTreeMap<RelationName, usize>,
+    /// By node; `None` for members of cycles.
+    depths: Vec<Option<usize>>,
     cyclic: BTreeSet<RelationName>,
 }
 
@@ -31,9 +32,9 @@ pub fn build(declarations: &Declarations) -> (DependencyGraph, Vec<Diagnostic>) 
     let nodes: BTreeMap<RelationName, NodeIndex> =
         declarations.relations.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
     let mut edges = BTreeSet::new();
-    for (name, declaration) in &declarations.relations {
+    for ((name, declaration), to) in declarations.relations.iter().zip(nodes.values()) {
         for read in declaration.reads().chain(check_reads(declaration)) {
-            if let (Some(from), Some(to)) = (nodes.get(&read.of), nodes.get(name)) {
+            if let Some(from) = nodes.get(&read.of) {
                 // A check may read its own slice: it runs on rows that are built.
                 let own_check = from == to && !declaration.reads().any(|read| &read.of == name);
                 if !own_check && edges.insert((*from, *to)) {
@@ -64,7 +65,7 @@ impl DependencyGraph {
 
     /// The longest way from a name down to sources: 0 for what reads nothing.
     pub fn depth(&self, name: &RelationName) -> usize {
-        self.depths.get(name).copied().unwrap_or(0)
+        self.nodes.get(name).and_then(|node| self.depths[node.index()]).unwrap_or(0)
     }
 
     /// What a name reads directly, by name.
@@ -125,42 +126,35 @@ impl DependencyGraph {
 
     /// Works out depths by Kahn's algorithm; what stands behind a cycle is sorted too, cycles themselves are not.
     fn sort(&mut self) {
-        let mut waiting: BTreeMap<NodeIndex, usize> = BTreeMap::new();
-        let counts = |node: NodeIndex| {
-            let inputs = self.graph.neighbors_directed(node, Direction::Incoming);
-            inputs.filter(|input| !self.cyclic.contains(&self.graph[*input])).count()
-        };
+        let cyclic: Vec<bool> = self.graph.node_indices().map(|node| self.in_cycle(&self.graph[node])).collect();
+        let inputs = |node: NodeIndex| self.graph.neighbors_directed(node, Direction::Incoming);
+        let mut waiting: Vec<usize> = Vec::with_capacity(cyclic.len());
         let mut ready: Vec<NodeIndex> = Vec::new();
-        for (name, node) in &self.nodes {
-            if self.cyclic.contains(name) {
-                continue;
-            }
-            match counts(*node) {
-                0 => ready.push(*node),
-                count => {
-                    waiting.insert(*node, count);
-                }
+        for node in self.graph.node_indices() {
+            let count = inputs(node).filter(|input| !cyclic[input.index()]).count();
+            waiting.push(count);
+            if count == 0 && !cyclic[node.index()] {
+                ready.push(node);
             }
         }
-        let mut depths: BTreeMap<RelationName, usize> = BTreeMap::new();
+        let mut depths: Vec<Option<usize>> = vec![None; cyclic.len()];
+        let mut sorted: Vec<(usize, NodeIndex)> = Vec::with_capacity(cyclic.len());
         while let Some(node) = ready.pop() {
-            let name = &self.graph[node];
-            let inputs = self.graph.neighbors_directed(node, Direction::Incoming);
-            let depth = inputs.filter_map(|input| depths.get(&self.graph[input])).max().map_or(0, |depth| depth + 1);
-            depths.insert(name.clone(), depth);
+            let depth = inputs(node).filter_map(|input| depths[input.index()]).max().map_or(0, |depth| depth + 1);
+            depths[node.index()] = Some(depth);
+            sorted.push((depth, node));
             for reader in self.graph.neighbors_directed(node, Direction::Outgoing) {
-                if let Some(count) = waiting.get_mut(&reader) {
-                    *count -= 1;
-                    if *count == 0 {
-                        waiting.remove(&reader);
+                if !cyclic[reader.index()] {
+                    waiting[reader.index()] -= 1;
+                    if waiting[reader.index()] == 0 {
                         ready.push(reader);
                     }
                 }
             }
         }
-        let mut order: Vec<RelationName> = depths.keys().cloned().collect();
-        order.sort_by(|a, b| (depths[a], a).cmp(&(depths[b], b)));
-        self.order = order;
+        // Nodes are numbered in the order of their names.
+        sorted.sort_unstable();
+        self.order = sorted.into_iter().map(|(_, node)| self.graph[node].clone()).collect();
         self.depths = depths;
     }
 }

@@ -128,7 +128,7 @@ impl Canvas {
         self.rectangle("class=\"box\"", rectangle, 8.0);
         let Rectangle { x, y, width, .. } = rectangle;
         self.sign(icon(node.kind), x + 10.0, y + 10.0);
-        self.text("class=\"name\"", x + 31.0, y + HEAD / 2.0 + 4.5, &cut(&node.name.name, NAME_LENGTH));
+        self.text("class=\"name\"", x + 31.0, y + HEAD / 2.0 + 4.5, &cut(node.name.name(), NAME_LENGTH));
         if !node.public {
             self.sign("lock", x + width - 22.0, y + 10.0);
         }
@@ -203,7 +203,8 @@ impl Canvas {
 }
 
 fn width_of(node: &Node) -> f64 {
-    let name = 31.0 + text_width(&cut(&node.name.name, NAME_LENGTH), NAME_SIZE) + if node.public { 14.0 } else { 28.0 };
+    let name =
+        31.0 + text_width(&cut(node.name.name(), NAME_LENGTH), NAME_SIZE) + if node.public { 14.0 } else { 28.0 };
     let row = |(name, data_type): &(String, String)| {
         let width = |text: &str| text_width(&cut(text, SMALL_LENGTH), SMALL_SIZE);
         12.0 + width(name) + 16.0 + width(data_type) + 12.0

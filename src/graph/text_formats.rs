@@ -34,7 +34,7 @@ pub fn dot(drawing: &Drawing) -> String {
 }
 
 fn dot_node(out: &mut String, node: &Node) {
-    let mut label = dot_text(&node.name.name);
+    let mut label = dot_text(node.name.name());
     if !node.columns.is_empty() {
         // `\l` ends a line and sets it to the left.
         label.push_str("\\l");
@@ -93,7 +93,7 @@ pub fn mermaid(drawing: &Drawing) -> String {
         let _ = writeln!(out, "  subgraph d{number}[\"{}\"]", mermaid_text(domain));
         for at in nodes {
             let node = &drawing.nodes[at];
-            let mut label = mermaid_text(&node.name.name);
+            let mut label = mermaid_text(node.name.name());
             for (name, data_type) in &node.columns {
                 let _ = write!(label, "<br/>{} {}", mermaid_text(name), mermaid_text(data_type));
             }

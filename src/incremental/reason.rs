@@ -113,8 +113,21 @@ pub fn of_blocked(model: &SemanticModel, state: &StoreState, slice: &Slice, bloc
             missing(source, message).at(declared)
         }
         Blocked::Invalid => {
-            let message = "it has errors, or reads something that has".to_owned();
-            Reason::new(ReasonKind::Invalid, None, message).at([slice.name_span])
+            let reads = || slice.reads.iter().chain(slice.checks.iter().flat_map(|check| &check.reads));
+            let broken = |name: &RelationName| {
+                let slice = model.slices.get(name).is_some_and(|slice| !slice.valid);
+                slice || model.sources.get(name).is_some_and(|source| !source.valid)
+            };
+            let direct = reads().map(|read| read.of.clone());
+            let mut inputs = direct.chain(model.stored_inputs(&slice.reads)).filter(|input| *input != slice.name);
+            match inputs.find(broken) {
+                Some(input) => {
+                    let message = format!("it reads `{input}`, which has errors");
+                    let places = read_places(model, reads(), &input);
+                    Reason::new(ReasonKind::Invalid, Some(input), message).at(places)
+                }
+                None => Reason::new(ReasonKind::Invalid, None, "it has errors".to_owned()).at([slice.name_span]),
+            }
         }
         Blocked::Input(input) => {
             let message = match state.heads.get(input).is_some_and(|head| head.build.is_some()) {

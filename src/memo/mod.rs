@@ -21,6 +21,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ struct Shelf {
     path: PathBuf,
     head: Vec<u8>,
     bytes: Vec<u8>,
-    places: HashMap<Key, Entry>,
+    places: Places,
     /// The file can be gone on with; otherwise it is begun anew.
     sound: AtomicBool,
     fresh: Mutex<BTreeMap<Key, Vec<u8>>>,
@@ -152,7 +153,7 @@ impl Shelf {
         let small = std::fs::metadata(&path).is_ok_and(|file| file.len() <= MAX_BYTES);
         let bytes = if small { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
         let (places, sound) =
-            if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
+            if bytes.starts_with(&head) { entries(&bytes, head.len()) } else { (Places::default(), false) };
         Shelf { path, head, bytes, places, sound: AtomicBool::new(sound), fresh: Mutex::default() }
     }
 
@@ -168,26 +169,31 @@ impl Shelf {
     }
 
     fn write(&self, fresh: &BTreeMap<Key, Vec<u8>>) -> std::io::Result<()> {
-        let mut text = Vec::new();
-        for (key, bytes) in fresh {
-            text.extend_from_slice(key);
-            text.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            text.extend_from_slice(&checksum(key, bytes));
-            text.extend_from_slice(bytes);
-        }
+        let entry = |to: &mut dyn Write, key: &Key, bytes: &[u8]| {
+            to.write_all(key)?;
+            to.write_all(&(bytes.len() as u64).to_le_bytes())?;
+            to.write_all(&checksum(key, bytes))?;
+            to.write_all(bytes)
+        };
         let folder = self.path.parent().unwrap_or(Path::new("."));
         // Another process may have begun the file meanwhile: its end is where ours goes on, if it is of the same program.
         // Nor may it have been begun anew by another one.
         let sound = self.sound.load(Ordering::Relaxed) && has_head(&self.path, &self.head);
         let goes_on = sound || begins_with(&self.path, &self.head);
         if goes_on {
+            // In one call, so that others that write don't come between.
+            let mut text = Vec::with_capacity(fresh.values().map(|bytes| bytes.len() + 48).sum());
+            fresh.iter().try_for_each(|(key, bytes)| entry(&mut text, key, bytes))?;
             return std::fs::OpenOptions::new().append(true).open(&self.path)?.write_all(&text);
         }
         std::fs::create_dir_all(folder)?;
         // Nobody wants it in a repository.
         std::fs::write(folder.join(".gitignore"), "*\n")?;
         let staged = self.path.with_extension(std::process::id().to_string());
-        std::fs::write(&staged, [&self.head[..], &text].concat())?;
+        let mut file = std::io::BufWriter::with_capacity(1 << 18, std::fs::File::create(&staged)?);
+        file.write_all(&self.head)?;
+        fresh.iter().try_for_each(|(key, bytes)| entry(&mut file, key, bytes))?;
+        file.into_inner()?;
         std::fs::rename(&staged, &self.path)
     }
 }
@@ -200,11 +206,30 @@ fn has_head(path: &Path, head: &[u8]) -> bool {
 /// Whether a file that was empty or missing when it was read is there now, written by the same program and no more damaged.
 fn begins_with(path: &Path, head: &[u8]) -> bool {
     let Ok(bytes) = std::fs::read(path) else { return false };
-    let whole = |places: HashMap<Key, Entry>| {
-        places.iter().all(|(key, entry)| checksum(key, &bytes[entry.bytes.clone()]) == entry.sum)
-    };
-    let (places, sound) = if bytes.starts_with(head) { entries(&bytes, head.len()) } else { (HashMap::new(), false) };
+    let whole =
+        |places: Places| places.iter().all(|(key, entry)| checksum(key, &bytes[entry.bytes.clone()]) == entry.sum);
+    let (places, sound) =
+        if bytes.starts_with(head) { entries(&bytes, head.len()) } else { (Places::default(), false) };
     bytes.len() as u64 <= MAX_BYTES && sound && whole(places)
+}
+
+type Places = HashMap<Key, Entry, BuildHasherDefault<Prefix>>;
+
+/// Keys are digests: their first bytes are as good a hash as any.
+#[derive(Default)]
+struct Prefix(u64);
+
+impl Hasher for Prefix {
+    fn write(&mut self, bytes: &[u8]) {
+        // The length of an array is hashed too.
+        if let Some(prefix) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*prefix);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A fact's place.
@@ -214,8 +239,8 @@ struct Entry {
 }
 
 /// The places of all entries, and whether they reach to the end.
-fn entries(bytes: &[u8], start: usize) -> (HashMap<Key, Entry>, bool) {
-    let mut places = HashMap::new();
+fn entries(bytes: &[u8], start: usize) -> (Places, bool) {
+    let mut places = Places::default();
     let mut at = start;
     while at < bytes.len() {
         let Some((key, entry)) = entry(bytes, at) else { return (places, false) };

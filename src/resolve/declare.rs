@@ -184,7 +184,7 @@ fn parse_slice(
         }
     }
     for check in &slice.syntax.checks {
-        let of = [slice.name.domain.as_str(), slice.name.name.as_str()];
+        let of = [slice.name.domain(), slice.name.name()];
         let predicate = match sql::parse_predicate(text, check.predicate.span, &of, limits) {
             Ok(parsed) => Some(parsed),
             Err(errors) => {
@@ -217,7 +217,7 @@ fn take_known(slice: &mut SliceDeclaration, limits: &QueryLimits, known: Vec<Que
     if let Some(query) = slice.syntax.query {
         slice.query = known.next().map(|facts| sql::known_query(query.span, limits, facts));
     }
-    let of = [slice.name.domain.as_str(), slice.name.name.as_str()];
+    let of = [slice.name.domain(), slice.name.name()];
     for (check, facts) in slice.syntax.checks.iter().zip(known) {
         let predicate = sql::known_predicate(check.predicate.span, &of, limits, facts);
         slice.checks.push(unresolved(check, Some(predicate)));
@@ -231,10 +231,10 @@ fn resolve_slices(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
     for declaration in into.relations.values() {
         let RelationDeclaration::Slice(slice) = declaration else { continue };
         let references = slice.query.as_ref().map_or(&[][..], |query| &query.references);
-        let (reads, complete) = resolve_reads(references, &slice.name.domain, into, diagnostics);
+        let (reads, complete) = resolve_reads(references, slice.name.domain(), into, diagnostics);
         let checks = slice.checks.iter().map(|check| {
             let references = check.predicate.as_ref().map_or(&[][..], |predicate| predicate.references());
-            resolve_reads(references, &slice.name.domain, into, diagnostics)
+            resolve_reads(references, slice.name.domain(), into, diagnostics)
         });
         let checks = checks.collect();
         resolved.push((slice.name.clone(), reads, complete, checks));

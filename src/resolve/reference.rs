@@ -66,7 +66,7 @@ fn resolve_one(
         }
     };
     match declarations.relations.get(&name) {
-        Some(declaration) if declaration.is_public() || name.domain == domain => Ok(name),
+        Some(declaration) if declaration.is_public() || name.domain() == domain => Ok(name),
         Some(declaration) => Err(Box::new(private(reference.span, &name, domain, declaration))),
         None if !suggest => Err(Box::new(no_such(&name, reference.span))),
         None => Err(Box::new(unknown(reference, &name, domain, declarations))),
@@ -81,7 +81,7 @@ fn no_such(name: &RelationName, span: Span) -> Diagnostic {
 
 fn private(span: Span, name: &RelationName, domain: &str, declaration: &RelationDeclaration) -> Diagnostic {
     let kind = declaration.kind();
-    Diagnostic::error(Code::PrivateRead, format!("`{name}` is private to the domain `{}`", name.domain))
+    Diagnostic::error(Code::PrivateRead, format!("`{name}` is private to the domain `{}`", name.domain()))
         .at(span, format!("read from the domain `{domain}`"))
         .with_label(declaration.name_span(), "declared here without `public`")
         .with_note(format!("a {kind} that isn't public may be changed or dropped by its team at any time"))
@@ -97,16 +97,16 @@ fn unknown(
     declarations: &Declarations,
 ) -> Diagnostic {
     let readable = |(other, declaration): &(&RelationName, &RelationDeclaration)| {
-        declaration.is_public() || other.domain == domain
+        declaration.is_public() || other.domain() == domain
     };
     let visible: Vec<&RelationName> = declarations.relations.iter().filter(readable).map(|(other, _)| other).collect();
-    if reference.parts.len() == 2 && !declarations.domains.contains_key(&name.domain) {
-        let used = declarations.relations.keys().any(|other| other.domain == name.domain);
+    if reference.parts.len() == 2 && !declarations.domains.contains_key(name.domain()) {
+        let used = declarations.relations.keys().any(|other| other.domain() == name.domain());
         if !used {
             let domains: Vec<&str> = declarations.domains.keys().map(String::as_str).collect();
-            let diagnostic = Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{}`", name.domain));
-            let diagnostic = diagnostic.at(reference.span, format!("`{}` isn't declared", name.domain));
-            return match crate::diagnostic::did_you_mean(&name.domain, domains) {
+            let diagnostic = Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{}`", name.domain()));
+            let diagnostic = diagnostic.at(reference.span, format!("`{}` isn't declared", name.domain()));
+            return match crate::diagnostic::did_you_mean(name.domain(), domains) {
                 Some(help) => diagnostic.with_help(help),
                 None => diagnostic,
             };
@@ -116,7 +116,7 @@ fn unknown(
     // The same name in another domain is the likeliest meaning, then a near name in this one.
     let elsewhere: Vec<String> = visible
         .iter()
-        .filter(|other| other.name == name.name && other.domain != name.domain)
+        .filter(|other| other.name() == name.name() && other.domain() != name.domain())
         .map(|other| format!("`{other}`"))
         .collect();
     if !elsewhere.is_empty() {
@@ -124,16 +124,16 @@ fn unknown(
     }
     let spelled: Vec<String> = visible
         .iter()
-        .map(|other| if other.domain == domain { other.name.clone() } else { other.to_string() })
+        .map(|other| if other.domain() == domain { other.name().to_owned() } else { other.to_string() })
         .collect();
     let near = nearest(&reference.key(), spelled.iter().map(String::as_str));
     let near = if near.is_empty() {
         let by_name: Vec<&RelationName> =
-            visible.iter().filter(|other| nearest(&name.name, [other.name.as_str()]).len() == 1).copied().collect();
+            visible.iter().filter(|other| nearest(name.name(), [other.name()]).len() == 1).copied().collect();
         by_name
             .iter()
             .take(3)
-            .map(|other| if other.domain == domain { other.name.clone() } else { other.to_string() })
+            .map(|other| if other.domain() == domain { other.name().to_owned() } else { other.to_string() })
             .collect()
     } else {
         near.into_iter().map(str::to_owned).collect::<Vec<String>>()

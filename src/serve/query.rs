@@ -44,8 +44,8 @@ pub async fn query(
     let mut unknown = Vec::new();
     for reference in &parsed.references {
         let found = match reference.parts.as_slice() {
-            [name] => tables.keys().filter(|other| &other.name == name).collect::<Vec<_>>(),
-            [domain, name] => tables.keys().filter(|other| &other.domain == domain && &other.name == name).collect(),
+            [name] => tables.keys().filter(|other| other.name() == name).collect::<Vec<_>>(),
+            [domain, name] => tables.keys().filter(|other| other.domain() == domain && other.name() == name).collect(),
             _ => Vec::new(),
         };
         match found.as_slice() {

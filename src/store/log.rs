@@ -40,11 +40,8 @@ impl Store {
     /// The last record of every log below a folder's folders, as objects: each of these is listed by itself, on all cores.
     pub(super) async fn last_objects(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
         let parts = self.objects.list_with_delimiter(Some(folder)).await.map_err(|e| self.failed("list", folder, e))?;
-        let list = |part: Path| {
-            let store = self.clone();
-            async move { store.last_below(&part).await }
-        };
-        Ok(super::ask_all(parts.common_prefixes, list).await?.into_iter().flatten().collect())
+        let list = |store: Store, part: Path| async move { store.last_below(&part).await };
+        Ok(self.ask_all(parts.common_prefixes, list).await?.into_iter().flatten().collect())
     }
 
     async fn last_below(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {

@@ -26,6 +26,7 @@ pub use slices::{HeadFacts, SliceHead};
 
 use crate::manifest::FORMAT;
 use crate::memo::Memo;
+use crate::parallel;
 use bytes::Bytes;
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::object_store::path::Path;
@@ -140,30 +141,50 @@ impl Store {
 /// Reads of the store that are under way at the same time.
 const AT_ONCE: usize = 32;
 
-/// Asks the store about each item, on all cores: records are parsed where they arrive. The answers have no order.
-pub async fn ask_all<T, R, W>(items: Vec<T>, ask: impl Fn(T) -> W) -> Result<Vec<R>, StoreError>
-where
-    R: Send + 'static,
-    W: Future<Output = Result<R, StoreError>> + Send + 'static,
-{
-    let mut tasks: Vec<Vec<W>> = Vec::new();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    tasks.resize_with(cores.min(items.len()), Vec::new);
-    for (index, item) in items.into_iter().enumerate() {
-        let task = index % tasks.len();
-        tasks[task].push(ask(item));
+impl Store {
+    /// Asks the store about each item, on all cores: records are parsed where they arrive. The answers have no order. What is
+    /// asked may wait for the store only, not for timers or tasks.
+    pub async fn ask_all<T, R, W>(
+        &self,
+        items: Vec<T>,
+        ask: impl Fn(Store, T) -> W + Send + Sync + 'static,
+    ) -> Result<Vec<R>, StoreError>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        W: Future<Output = Result<R, StoreError>> + Send + 'static,
+    {
+        if self.local.is_some() {
+            // A disk answers sooner than a thread that waits for it is woken: object_store hands each call to another thread
+            // only where a runtime is around.
+            let store = self.clone();
+            let all = move || parallel::map_apart(items, |item| futures::executor::block_on(ask(store.clone(), item)));
+            return joined(tokio::task::spawn_blocking(all).await).into_iter().collect();
+        }
+        let mut tasks: Vec<Vec<W>> = Vec::new();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        tasks.resize_with(cores.min(items.len()), Vec::new);
+        for (index, item) in items.into_iter().enumerate() {
+            let task = index % tasks.len();
+            tasks[task].push(ask(self.clone(), item));
+        }
+        let each = AT_ONCE.div_ceil(tasks.len().max(1));
+        let spawn = |asked: Vec<W>| {
+            let answers = futures::stream::iter(asked).buffer_unordered(each);
+            tokio::spawn(async move { answers.try_collect::<Vec<R>>().await })
+        };
+        let running: Vec<_> = tasks.into_iter().map(spawn).collect();
+        let mut answers = Vec::new();
+        for task in running {
+            answers.extend(joined(task.await)?);
+        }
+        Ok(answers)
     }
-    let each = AT_ONCE.div_ceil(tasks.len().max(1));
-    let spawn = |asked: Vec<W>| {
-        tokio::spawn(async move { futures::stream::iter(asked).buffer_unordered(each).try_collect::<Vec<R>>().await })
-    };
-    let running: Vec<_> = tasks.into_iter().map(spawn).collect();
-    let mut answers = Vec::new();
-    for task in running {
-        // A task ends in a panic only through a bug; it must not be lost.
-        answers.extend(task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?);
-    }
-    Ok(answers)
+}
+
+/// A task ends in a panic only through a bug; it must not be lost.
+fn joined<R>(ended: Result<R, tokio::task::JoinError>) -> R {
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// A new unique id that sorts by time (UUID version 7).

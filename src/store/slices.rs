@@ -52,11 +52,8 @@ impl Store {
     /// The heads of all slices, in short: one listing, one read for each that wasn't read before, and one look at each build.
     pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, SliceHead>, StoreError> {
         let last = self.last_objects(&Path::from_iter(["heads", self.environment.as_str()])).await?;
-        let read = |meta: ObjectMeta| {
-            let store = self.clone();
-            async move { store.short_head(meta).await }
-        };
-        Ok(super::ask_all(last, read).await?.into_iter().flatten().collect())
+        let read = |store: Store, meta: ObjectMeta| async move { store.short_head(meta).await };
+        Ok(self.ask_all(last, read).await?.into_iter().flatten().collect())
     }
 
     async fn short_head(&self, meta: ObjectMeta) -> Result<Option<(RelationName, SliceHead)>, StoreError> {
@@ -223,12 +220,12 @@ impl Store {
     }
 
     fn log_folder(&self, slice: &RelationName) -> Path {
-        Path::from_iter(["heads", self.environment.as_str(), slice.domain.as_str(), slice.name.as_str()])
+        Path::from_iter(["heads", self.environment.as_str(), slice.domain(), slice.name()])
     }
 }
 
 fn slice_folder(slice: &RelationName) -> Path {
-    Path::from_iter(["slices", slice.domain.as_str(), slice.name.as_str()])
+    Path::from_iter(["slices", slice.domain(), slice.name()])
 }
 
 fn reference_to(record: &BuildRecord, bytes: &[u8]) -> BuildReference {

@@ -47,7 +47,7 @@ impl Store {
 }
 
 fn folder(source: &RelationName) -> Path {
-    Path::from_iter(["sources", source.domain.as_str(), source.name.as_str()])
+    Path::from_iter(["sources", source.domain(), source.name()])
 }
 
 fn log_folder(source: &RelationName) -> Path {

@@ -177,7 +177,7 @@ fn what_was_fresh_is_looked_at_again_when_anything_before_it_changed() {
             let (_, planned) = planned(dir.path());
             let slices = planned.plan.slices.iter();
             let found: Vec<String> =
-                slices.map(|slice| format!("{} {}", slice.action().as_str(), slice.name().name)).collect();
+                slices.map(|slice| format!("{} {}", slice.action().as_str(), slice.name().name())).collect();
             let mut found_sorted = found.clone();
             found_sorted.sort_by_key(|text| text.split(' ').nth(1).map(str::to_owned));
             assert_eq!(found_sorted, expected, "the {time} plan");

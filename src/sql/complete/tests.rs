@@ -35,7 +35,7 @@ fn catalog() -> Catalog {
 }
 
 fn keys(name: &RelationName) -> Vec<String> {
-    match name.name.as_str() {
+    match name.name() {
         "lines" => vec!["id".to_owned()],
         "days" => vec!["day".to_owned()],
         _ => Vec::new(),

@@ -103,7 +103,7 @@ impl World {
             let schema = schema_of(&source.columns);
             let table = MemTable::try_new(Arc::clone(&schema), vec![Vec::new()]).expect("a table can be made");
             let table = Arc::new(table);
-            context.register_table(name.name.as_str(), table.clone()).expect("the name is free");
+            context.register_table(name.name(), table.clone()).expect("the name is free");
             tables.push((schema, table));
         }
         for (name, _, query) in SLICES {

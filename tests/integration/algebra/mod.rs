@@ -47,7 +47,7 @@ fn every_query_of_the_corpus_has_a_model() {
     let unaware = corpus.indexes(|pair| pair.hidden.is_none());
     let mut wrong = Vec::new();
     for (name, meaning) in &meanings.inputs {
-        let of = |index: &usize| name.name.starts_with(&format!("p{index}_"));
+        let of = |index: &usize| name.name().starts_with(&format!("p{index}_"));
         if let (Some(cause), Some(index)) = (&meaning.opaque, unaware.iter().find(|index| of(index))) {
             wrong.push(format!("{}: {cause}", corpus.pairs[*index].name));
         }

@@ -72,7 +72,7 @@ impl Oracle {
             let read = reads(&slice.query);
             let mut inputs = answers.clone();
             inputs.retain(|name, _| read.contains(name));
-            let answer = self.slice(&slice.name.domain, query_text(&slice.query, &slice.name.domain), inputs).await?;
+            let answer = self.slice(slice.name.domain(), query_text(&slice.query, slice.name.domain()), inputs).await?;
             if answer.content.rows.len() > MOST_ROWS {
                 return Err(Refusal::TooLarge);
             }
@@ -178,11 +178,11 @@ async fn run(domain: &str, text: &str, inputs: &Answers) -> Result<Answer, DataF
     let no_catalog = || DataFusionError::Execution("the session has no catalog".to_owned());
     let catalog: Arc<dyn CatalogProvider> = context.catalog("brute").ok_or_else(no_catalog)?;
     for (name, answer) in inputs {
-        if catalog.schema(&name.domain).is_none() {
-            catalog.register_schema(&name.domain, Arc::new(MemorySchemaProvider::new()))?;
+        if catalog.schema(name.domain()).is_none() {
+            catalog.register_schema(name.domain(), Arc::new(MemorySchemaProvider::new()))?;
         }
         let table = MemTable::try_new(Arc::clone(&answer.schema), vec![answer.batches.clone()])?;
-        let place = TableReference::partial(name.domain.clone(), name.name.clone());
+        let place = TableReference::partial(name.domain().to_owned(), name.name().to_owned());
         context.register_table(place, Arc::new(table))?;
     }
     let frame = context.sql(text).await?;

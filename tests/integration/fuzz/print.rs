@@ -34,7 +34,7 @@ pub fn files(project: &Project) -> BTreeMap<String, String> {
 
 /// Where a source's rows are.
 pub fn data_path(source: &Source) -> String {
-    format!("raw/{}.csv", source.name.name)
+    format!("raw/{}.csv", source.name.name())
 }
 
 fn csv(source: &Source) -> String {
@@ -82,7 +82,7 @@ fn slice_text(slice: &Slice) -> String {
     if slice.broken == Some(Break::Check) {
         clauses.push_str("  check broken_on_purpose (1 = 0)\n");
     }
-    let mut query = dressed(&query_text(&slice.query, &slice.name.domain), &slice.style);
+    let mut query = dressed(&query_text(&slice.query, slice.name.domain()), &slice.style);
     if slice.broken == Some(Break::Query) {
         query = format!("select broken.on_purpose from (\n  {query}\n  ) broken");
     }
@@ -191,7 +191,7 @@ fn join_text(join: &Join, domain: &str) -> String {
 
 fn table_text(table: &Table, domain: &str) -> String {
     let relation = match &table.relation {
-        Relation::Declared(name) if name.domain == domain && !table.long => name.name.clone(),
+        Relation::Declared(name) if name.domain() == domain && !table.long => name.name().to_owned(),
         Relation::Declared(name) => name.to_string(),
         Relation::Cte(name) => name.clone(),
         Relation::Derived(query) => format!("({})", query_text(query, domain)),

@@ -289,7 +289,7 @@ fn must_run(last: &State, step: &Step, answers: &Answers, name: &RelationName) -
         return false;
     }
     let texts = |project: &Project| -> Vec<String> {
-        whole_query(project, name).iter().map(|query| query_text(query, &name.domain)).collect()
+        whole_query(project, name).iter().map(|query| query_text(query, name.domain())).collect()
     };
     if content(&last.answers, name) != content(answers, name) || texts(&last.project) != texts(&step.project) {
         return true;

@@ -132,7 +132,7 @@ fn column_dropped(project: &mut Project, random: &mut Random) -> bool {
 
 fn slice_renamed(project: &mut Project, random: &mut Random) -> bool {
     let index = any_slice(project, random);
-    let new = RelationName::new(project.slices[index].name.domain.clone(), project.name("s"));
+    let new = RelationName::new(project.slices[index].name.domain(), project.name("s"));
     let old = std::mem::replace(&mut project.slices[index].name, new.clone());
     for slice in &mut project.slices {
         each_table(&mut slice.query, &mut |table: &mut Table| {
@@ -147,7 +147,7 @@ fn slice_renamed(project: &mut Project, random: &mut Random) -> bool {
 fn cte_to_slice(project: &mut Project, random: &mut Random) -> bool {
     let free = |cte: &Cte| !reads_cte(&cte.query);
     let Some(index) = slice_where(project, random, |slice| slice.query.ctes.iter().any(free)) else { return false };
-    let name = RelationName::new(project.slices[index].name.domain.clone(), project.name("s"));
+    let name = RelationName::new(project.slices[index].name.domain(), project.name("s"));
     let query = &mut project.slices[index].query;
     let Some(at) = query.ctes.iter().position(free) else { return false };
     let cte = query.ctes.remove(at);
