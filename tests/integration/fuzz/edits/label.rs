@@ -132,7 +132,7 @@ fn column_dropped(project: &mut Project, random: &mut Random) -> bool {
 
 fn slice_renamed(project: &mut Project, random: &mut Random) -> bool {
     let index = any_slice(project, random);
-    let new = RelationName::new(project.slices[index].name.domain(), project.name("s"));
+    let new = in_domain_of(project, index);
     let old = std::mem::replace(&mut project.slices[index].name, new.clone());
     for slice in &mut project.slices {
         each_table(&mut slice.query, &mut |table: &mut Table| {
@@ -147,7 +147,7 @@ fn slice_renamed(project: &mut Project, random: &mut Random) -> bool {
 fn cte_to_slice(project: &mut Project, random: &mut Random) -> bool {
     let free = |cte: &Cte| !reads_cte(&cte.query);
     let Some(index) = slice_where(project, random, |slice| slice.query.ctes.iter().any(free)) else { return false };
-    let name = RelationName::new(project.slices[index].name.domain(), project.name("s"));
+    let name = in_domain_of(project, index);
     let query = &mut project.slices[index].query;
     let Some(at) = query.ctes.iter().position(free) else { return false };
     let cte = query.ctes.remove(at);
@@ -204,4 +204,10 @@ fn virtual_or_stored(project: &mut Project, random: &mut Random) -> bool {
         slice.checks.clear();
     }
     true
+}
+
+/// A new name in the domain of a slice.
+fn in_domain_of(project: &mut Project, index: usize) -> RelationName {
+    let name = project.name("s");
+    RelationName::new(project.slices[index].name.domain(), name)
 }
