@@ -9,6 +9,7 @@
 //! DataFusion reports is already a place in the `.pie` file. Nothing here reads data: relations are schemas, or plans of
 //! virtual slices.
 
+mod around;
 mod catalog;
 mod complete;
 mod engine;

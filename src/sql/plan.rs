@@ -1,5 +1,6 @@
 //! A parsed query and the relations it reads → its analysed plan and columns, with every error found.
 
+use super::around;
 use super::catalog::{Catalog, key_of, relation_of};
 use super::complete;
 use super::engine::{engine, options};
@@ -22,6 +23,9 @@ use std::sync::Arc;
 
 /// How many errors of one query are looked for.
 const MAX_ERRORS: usize = 20;
+
+/// How deep subqueries take columns from queries around, at most; more fail when they run.
+const MAX_LEVELS: usize = 8;
 
 /// One column of a query's result.
 #[derive(Clone, PartialEq, Debug)]
@@ -219,7 +223,15 @@ struct Found {
 fn plan_once(query: &Query, catalog: &Catalog) -> Result<(LogicalPlan, Vec<EngineDiagnostic>), DataFusionError> {
     let planner = SqlToRel::new_with_options(catalog, parser_options());
     let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
-    let plan = engine().analyzer().execute_and_check(plan, options(), |_, _| {})?;
+    let settled = |plan| engine().analyzer().execute_and_check(plan, options(), |_, _| {});
+    let mut plan = settled(plan)?;
+    // Each pass settles one more level of queries around.
+    for _ in 0..MAX_LEVELS {
+        match around::retyped(&plan)? {
+            Some(retyped) => plan = settled(retyped)?,
+            None => break,
+        }
+    }
     Ok((plan, planner.take_warnings()))
 }
 

@@ -6,7 +6,7 @@ use super::generate;
 use super::ledger::Ledger;
 use super::project::Project;
 use super::random::Random;
-use super::run::{COLD, COSMETIC, REVERT, Run, Step, Stop};
+use super::run::{COLD, REVERT, Run, Step, Stop};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -37,7 +37,7 @@ pub struct Options {
     pub at_most: Option<Duration>,
     /// Tells of the progress each hundred cases.
     pub loud: bool,
-    /// Names violations of precision and goes on, to mend many at once.
+    /// See [`Run::gather`].
     pub gather: bool,
 }
 
@@ -76,11 +76,6 @@ pub fn run_all(seeds: Range<u64>, options: Options, around: Around<'_>) -> (Opti
             if options.loud && total.cases.is_multiple_of(100) {
                 eprintln!("{} cases, {} edits, {:?}", total.cases, total.edits(), started.elapsed());
             }
-            let imprecise = |violation: &Violation| options.gather && violation.invariant == COSMETIC;
-            if let Some(violation) = result.take_if(|violation| imprecise(violation)) {
-                let edit = violation.steps.last().map(|step| step.name.as_str()).unwrap_or_default();
-                eprintln!("seed {}: {edit}: {}", violation.seed, violation.detail);
-            }
             if let Some(violation) = result {
                 stopped.store(true, Ordering::SeqCst);
                 let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -115,6 +110,7 @@ fn case(bench: &Bench, seed: u64, options: Options, ledger: &mut Ledger) -> Resu
     let mut random = Random::new(seed);
     let mut run = Run::new(bench);
     run.forgetful = options.forgetful;
+    run.gather = options.gather;
     let mut steps: Vec<Step> = Vec::new();
     let violation = |invariant: &'static str, detail: String, steps: &[Step]| {
         Box::new(Violation { seed, invariant, detail, steps: steps.to_vec() })
@@ -134,6 +130,9 @@ fn case(bench: &Bench, seed: u64, options: Options, ledger: &mut Ledger) -> Resu
         let Some(step) = next_step(&steps, &mut random) else { continue };
         match run.step(&step) {
             Ok(ran) => {
+                if let Some(detail) = ran.imprecise.as_ref().filter(|_| options.loud) {
+                    eprintln!("seed {seed}: {}: {detail}", step.name);
+                }
                 ledger.add(&step, &ran);
                 steps.push(step);
                 made += 1;

@@ -58,6 +58,8 @@ pub struct Ran {
     pub least: BTreeSet<RelationName>,
     /// How many slices failed, were skipped or held, since they or what they read is broken.
     pub kept_back: usize,
+    /// What ran without need, where that is only noted.
+    pub imprecise: Option<String>,
 }
 
 /// A project's life in one folder.
@@ -68,6 +70,8 @@ pub struct Run<'b> {
     last: Option<State>,
     /// Edits don't reach the folder, as if pie overlooked them: the checks must notice.
     pub forgetful: bool,
+    /// What runs without need is only noted.
+    pub gather: bool,
 }
 
 struct State {
@@ -82,7 +86,7 @@ fn broken<T>(invariant: &'static str, detail: impl Into<String>) -> Result<T, St
 
 impl<'b> Run<'b> {
     pub fn new(bench: &'b Bench) -> Run<'b> {
-        Run { bench, folder: Folder::new(), oracle: Oracle::default(), last: None, forgetful: false }
+        Run { bench, folder: Folder::new(), oracle: Oracle::default(), last: None, forgetful: false, gather: false }
     }
 
     /// Takes the project into its next state and checks everything.
@@ -124,8 +128,12 @@ impl<'b> Run<'b> {
         let mut ran = built.with(&[Outcome::Built]);
         ran.retain(|name| !astray.contains(name));
         is_as_planned(&built, &ran)?;
+        let mut imprecise = None;
         if let Some(last) = &self.last {
-            runs_nothing_claimed(last, step, &ran)?;
+            match runs_nothing_claimed(last, step, &ran) {
+                Err(Stop::Broken { detail, .. }) if self.gather => imprecise = Some(detail),
+                other => other?,
+            }
         }
         let again = drive::build(&project, false).await.or_else(|text| broken(IDLE, text))?;
         let idle = |(name, outcome): (&RelationName, &Outcome)| astray.contains(name) || *outcome == Outcome::Reused;
@@ -140,7 +148,7 @@ impl<'b> Run<'b> {
             None => stored.clone(),
         };
         self.last = Some(State { project: step.project.clone(), answers, published: built.published });
-        Ok(Ran { slices: stored.len(), run: ran.into_iter().collect(), least, kept_back })
+        Ok(Ran { slices: stored.len(), run: ran.into_iter().collect(), least, kept_back, imprecise })
     }
 
     /// Builds the present state from nothing in another folder.
