@@ -4,6 +4,8 @@
 //!   (apache/datafusion#24958). The operator skips rows itself, and says which order it needs for that.
 //! - **Outer joins.** What is constant on one side is taken for constant behind the join, where rows of the other side
 //!   stand with nulls, and left out of the orders that limits and windows need.
+//! - **Joins of constants.** Two columns that are the same constant on both sides are one to the rule that puts sorts in and two
+//!   to the check behind it, which then refuses a plan without a sort.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
@@ -13,7 +15,7 @@ use datafusion::physical_expr::{
     Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, Partitioning, PhysicalExpr,
 };
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, SendableRecordBatchStream,
@@ -127,12 +129,18 @@ impl PhysicalOptimizerRule for Forget {
                 let offset = Offset { skip: limit.skip(), fetch: limit.fetch(), order };
                 return Ok(Transformed::yes(Arc::new(ForgetExec::new(input, Some(offset))) as Arc<_>));
             }
-            // The sides of a join may be swapped later on.
             let constant = |side: &&Arc<dyn ExecutionPlan>| !side.equivalence_properties().constants().is_empty();
-            if is_outer_join(node.as_ref()) && node.children().iter().any(constant) {
-                return Ok(Transformed::yes(Arc::new(ForgetExec::new(node, None)) as Arc<_>));
-            }
-            Ok(Transformed::no(node))
+            let (any, all) = (node.children().iter().any(constant), node.children().iter().all(constant));
+            let believes_too_much = match join_type(node.as_ref()) {
+                Some(JoinType::Inner) => all,
+                // The sides may be swapped later on.
+                Some(JoinType::Left | JoinType::Right | JoinType::Full) => any,
+                _ => false,
+            };
+            Ok(match believes_too_much {
+                true => Transformed::yes(Arc::new(ForgetExec::new(node, None)) as Arc<_>),
+                false => Transformed::no(node),
+            })
         })
         .data()
     }
@@ -146,10 +154,10 @@ impl PhysicalOptimizerRule for Forget {
     }
 }
 
-fn is_outer_join(node: &dyn ExecutionPlan) -> bool {
+fn join_type(node: &dyn ExecutionPlan) -> Option<JoinType> {
     let hash = node.downcast_ref::<HashJoinExec>().map(|join| *join.join_type());
     let loops = || node.downcast_ref::<NestedLoopJoinExec>().map(|join| *join.join_type());
     let merge = || node.downcast_ref::<SortMergeJoinExec>().map(|join| join.join_type());
-    let kind = hash.or_else(loops).or_else(merge);
-    kind.is_some_and(|kind| matches!(kind, JoinType::Left | JoinType::Right | JoinType::Full))
+    let cross = || node.downcast_ref::<CrossJoinExec>().map(|_| JoinType::Inner);
+    hash.or_else(loops).or_else(merge).or_else(cross)
 }

@@ -30,30 +30,48 @@ pub fn retyped(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
 
 /// `around` are the schemas of the queries around, the next one last.
 fn in_plan(plan: LogicalPlan, around: &mut Vec<DFSchema>) -> Result<Transformed<LogicalPlan>> {
-    plan.transform_up(|node| {
-        let schemas = node.inputs().into_iter().map(|input| input.schema().as_ref().clone());
-        let own = schemas.reduce(|all, more| all.join(&more).unwrap_or(all)).unwrap_or_else(DFSchema::empty);
-        let names = NamePreserver::new(&node);
-        let done = node.map_expressions(|expr| {
+    let below = match plan {
+        LogicalPlan::Join(join) => in_join(join, around)?,
+        other => other.map_children(|input| in_plan(input, around))?,
+    };
+    let schemas = below.data.inputs().into_iter().map(|input| input.schema().as_ref().clone());
+    let own = schemas.reduce(|all, more| all.join(&more).unwrap_or(all)).unwrap_or_else(DFSchema::empty);
+    let names = NamePreserver::new(&below.data);
+    let done = below.transform_data(|node| {
+        node.map_expressions(|expr| {
             let name = names.save(&expr);
             let done = expr.transform_up(|expr| in_expression(expr, &own, around))?;
             Ok(if done.transformed { done.update_data(|expr| name.restore(expr)) } else { done })
-        })?;
-        let done = done.transform_data(|node| lateral(node, around))?;
-        if done.transformed { done.map_data(LogicalPlan::recompute_schema) } else { Ok(done) }
-    })
+        })
+    })?;
+    if done.transformed { done.map_data(LogicalPlan::recompute_schema) } else { Ok(done) }
 }
 
 /// The right side of a lateral join is a subquery of the left one.
-fn lateral(node: LogicalPlan, around: &mut Vec<DFSchema>) -> Result<Transformed<LogicalPlan>> {
-    let LogicalPlan::Join(join) = node else { return Ok(Transformed::no(node)) };
-    if !join.right.contains_outer_reference() && !join.right.exists(|node| Ok(node.contains_outer_reference()))? {
-        return Ok(Transformed::no(LogicalPlan::Join(join)));
+fn in_join(join: Join, around: &mut Vec<DFSchema>) -> Result<Transformed<LogicalPlan>> {
+    let left = in_plan(join.left.as_ref().clone(), around)?;
+    let lateral = is_lateral(&join.right);
+    if lateral {
+        around.push(left.data.schema().as_ref().clone());
     }
-    around.push(join.left.schema().as_ref().clone());
     let right = in_plan(join.right.as_ref().clone(), around);
-    around.pop();
-    Ok(right?.update_data(|right| LogicalPlan::Join(Join { right: Arc::new(right), ..join })))
+    if lateral {
+        around.pop();
+    }
+    let right = right?;
+    let transformed = left.transformed || right.transformed;
+    let (left, right) = (Arc::new(left.data), Arc::new(right.data));
+    let data = LogicalPlan::Join(Join { left, right, ..join });
+    Ok(if transformed { Transformed::yes(data) } else { Transformed::no(data) })
+}
+
+fn is_lateral(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Subquery(_) => true,
+        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
+        LogicalPlan::Projection(projection) => is_lateral(&projection.input),
+        _ => false,
+    }
 }
 
 fn in_expression(expr: Expr, own: &DFSchema, around: &mut Vec<DFSchema>) -> Result<Transformed<Expr>> {

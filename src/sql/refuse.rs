@@ -12,7 +12,9 @@ use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Case, Expr, ExprSchemable, JoinType, Operator, WindowFrameBound, WindowFrameUnits};
+use datafusion::logical_expr::{
+    BinaryExpr, Case, Cast, Expr, ExprSchemable, JoinType, Operator, WindowFrameBound, WindowFrameUnits,
+};
 use std::collections::BTreeMap;
 
 /// A kind of mistake.
@@ -26,6 +28,8 @@ pub enum Wrong {
     Namesakes,
     /// `in` where it is null and something can tell that from false: it is false.
     In,
+    /// `not in` over rows that the query around picks: a join that knows of nulls compares one column.
+    NotIn,
     /// A scalar subquery that may have no row, over a column that is never null: it is taken for never null.
     Null,
     /// A condition over a subquery where the engine can't run one: anywhere but in `where`, `having` and `on`.
@@ -39,7 +43,7 @@ impl Wrong {
     pub fn place(self) -> PlaceKind {
         match self {
             Wrong::Frame => PlaceKind::Window,
-            Wrong::Row | Wrong::Offset | Wrong::Namesakes | Wrong::In | Wrong::Null | Wrong::Outside => {
+            Wrong::Row | Wrong::Offset | Wrong::Namesakes | Wrong::In | Wrong::NotIn | Wrong::Null | Wrong::Outside => {
                 PlaceKind::Subquery
             }
         }
@@ -67,6 +71,11 @@ impl Wrong {
                 "null, which the engine takes for false",
                 "say `exists (select 1 from … where … = …)`, or `not exists`, which are never null",
             ),
+            Wrong::NotIn => (
+                "`not in` over rows that the query around picks isn't supported",
+                "picked by columns of the query around",
+                "say `not exists (select 1 from … where … = …)`",
+            ),
             Wrong::Null => (
                 "this subquery may have no row, and its column is never null, which isn't supported",
                 "the engine takes it for never null",
@@ -74,8 +83,9 @@ impl Wrong {
             ),
             Wrong::Outside => (
                 "`exists`, `in` and `any` over a subquery are only supported as conditions for rows",
-                "neither in `where` or `having`, nor about the joined table alone",
-                "count instead: `(select count(*) from … where …) > 0`",
+                "not a condition of `where` or `having`",
+                "count instead: `(select count(*) from … where …) > 0`; a joined table is filtered before it is joined: \
+                 `left join (select … where exists (…)) t on …`",
             ),
             Wrong::Frame => (
                 "a `range` that ends before the current row isn't supported where its key may be null",
@@ -114,14 +124,21 @@ pub fn wrong(plan: &LogicalPlan) -> Option<Wrong> {
 
 fn of_expression(expr: &Expr, schema: &DFSchema, positive: bool) -> Result<Option<Wrong>> {
     let told = if positive { Told::Conjunct } else { Told::Exactly };
-    let mut found = is_null_told(expr, schema, told)?.then_some(Wrong::In);
+    let compared = if positive { compared(expr) } else { Vec::new() };
+    let not_in = |expr: &Expr| Ok(matches!(expr, Expr::InSubquery(within) if within.negated && is_picked(within)));
+    let mut found = match expr.exists(not_in)? {
+        true => Some(Wrong::NotIn),
+        false => is_null_told(expr, schema, told)?.then_some(Wrong::In),
+    };
     expr.apply(|expr| {
         let here = match expr {
             Expr::Exists(Exists { subquery, .. }) => correlated(subquery, Place::Exists)?,
             Expr::InSubquery(InSubquery { subquery, .. }) | Expr::SetComparison(SetComparison { subquery, .. }) => {
                 correlated(subquery, Place::Values)?
             }
-            Expr::ScalarSubquery(subquery) if may_be_null_unawares(subquery) => Some(Wrong::Null),
+            Expr::ScalarSubquery(subquery) if may_be_null_unawares(subquery) && !compared.contains(&subquery) => {
+                Some(Wrong::Null)
+            }
             Expr::ScalarSubquery(subquery) => correlated(subquery, Place::Scalar)?,
             Expr::WindowFunction(call) => {
                 let frame = &call.params.window_frame;
@@ -137,6 +154,37 @@ fn of_expression(expr: &Expr, schema: &DFSchema, positive: bool) -> Result<Optio
     Ok(found)
 }
 
+/// The scalar subqueries of a condition that are compared with a value, so that it doesn't hold where there is no row. Nothing is
+/// made of whether such a comparison may be null, unless both sides are the same.
+fn compared(condition: &Expr) -> Vec<&Subquery> {
+    let is_plain = |expr: &Expr| !expr.exists(|expr| Ok(is_subquery(expr))).unwrap_or(true);
+    let mut found = Vec::new();
+    for conjunct in split_conjunction(condition) {
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = conjunct else { continue };
+        let compares = matches!(
+            op,
+            Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+        );
+        for (side, other) in [(left, right), (right, left)] {
+            if let (true, Expr::ScalarSubquery(subquery), true) = (compares, uncast(side), is_plain(other)) {
+                found.push(subquery);
+            }
+        }
+    }
+    found
+}
+
+fn uncast(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast(Cast { expr, .. }) => uncast(expr),
+        other => other,
+    }
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarSubquery(_)) || subquery_of(expr).is_some()
+}
+
 /// Whether a node's expression may hold conditions over subqueries: they become joins of the rows that it filters.
 fn runs_conditions(node: &LogicalPlan, expr: &Expr) -> bool {
     match node {
@@ -148,17 +196,12 @@ fn runs_conditions(node: &LogicalPlan, expr: &Expr) -> bool {
                 JoinType::Right => join.left.schema(),
                 _ => return false,
             };
-            let own = |column: &Column| filtered.has_column(column);
+            // What is pushed below the joined table's names keeps the names in the subquery (seen as wrong rows).
+            let correlated =
+                |expr: &Expr| Ok(subquery_of(expr).is_some_and(|subquery| !subquery.outer_ref_columns.is_empty()));
             let about = |conjunct: &Expr| {
-                let around = conjunct.exists(|expr| {
-                    Ok(subquery_of(expr).is_some_and(|subquery| {
-                        subquery
-                            .outer_ref_columns
-                            .iter()
-                            .any(|expr| !matches!(expr, Expr::OuterReferenceColumn(_, column) if own(column)))
-                    }))
-                });
-                conjunct.column_refs().into_iter().all(own) && !around.unwrap_or(true)
+                let own = conjunct.column_refs().into_iter().all(|column| filtered.has_column(column));
+                own && !conjunct.exists(correlated).unwrap_or(true)
             };
             split_conjunction(expr).into_iter().all(|it| !holds_condition(it).unwrap_or(true) || about(it))
         }
@@ -276,6 +319,11 @@ fn is_null_told(expr: &Expr, schema: &DFSchema, told: Told) -> Result<bool> {
     })
 }
 
+/// Whether the query around picks the values. One row is compared with instead.
+fn is_picked(within: &InSubquery) -> bool {
+    !within.subquery.outer_ref_columns.is_empty() && !one_row(&within.subquery.subquery)
+}
+
 fn is_in_told(within: &InSubquery, negated: bool, schema: &DFSchema, told: Told) -> Result<bool> {
     let subquery = &within.subquery;
     let values = subquery.subquery.schema().fields().iter().any(|field| field.is_nullable());
@@ -283,6 +331,7 @@ fn is_in_told(within: &InSubquery, negated: bool, schema: &DFSchema, told: Told)
     let joins =
         told == Told::Conjunct && subquery.outer_ref_columns.is_empty() && !within.expr.column_refs().is_empty();
     Ok(match told {
+        _ if negated && is_picked(within) => true,
         _ if !nullable => false,
         Told::Exactly => true,
         Told::Conjunct | Told::Truth => negated && !joins,
