@@ -118,7 +118,10 @@ impl ExecutionPlan for ForgetExec {
 
 /// Puts the operator in, before any other rule sees the plan.
 #[derive(Debug)]
-pub struct Forget;
+pub struct Forget {
+    /// Above every join, for plans that the engine finds wrong otherwise.
+    pub all_joins: bool,
+}
 
 impl PhysicalOptimizerRule for Forget {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
@@ -132,6 +135,7 @@ impl PhysicalOptimizerRule for Forget {
             let constant = |side: &&Arc<dyn ExecutionPlan>| !side.equivalence_properties().constants().is_empty();
             let (any, all) = (node.children().iter().any(constant), node.children().iter().all(constant));
             let believes_too_much = match join_type(node.as_ref()) {
+                Some(_) if self.all_joins => true,
                 Some(JoinType::Inner) => all,
                 // The sides may be swapped later on.
                 Some(JoinType::Left | JoinType::Right | JoinType::Full) => any,

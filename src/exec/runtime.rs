@@ -186,7 +186,7 @@ impl Runtime {
 
     fn state(&self, config: SessionConfig) -> SessionState {
         let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(Arc::clone(&self.environment));
-        let rules = with_own(physical_rules());
+        let rules = with_own(physical_rules(), Forget { all_joins: false });
         let mut state = with_functions(builder.with_default_features()).with_physical_optimizer_rules(rules).build();
         // Questions may look at the clock; slices were refused that when they were checked.
         let options = Arc::clone(state.config_options());
@@ -203,14 +203,15 @@ fn with_fewest_rules(state: &SessionState) -> SessionState {
     SessionStateBuilder::new_from_existing(state.clone())
         .with_config(config)
         .with_optimizer_rules(needed_rules())
-        .with_physical_optimizer_rules(with_own(needed_physical_rules()))
+        .with_physical_optimizer_rules(with_own(needed_physical_rules(), Forget { all_joins: true }))
         .build()
 }
 
 fn with_own(
     mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    forget: Forget,
 ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    rules.insert(0, Arc::new(Forget));
+    rules.insert(0, Arc::new(forget));
     rules
 }
 
