@@ -16,7 +16,8 @@ pub fn map<T: Send, R: Send>(items: Vec<T>, of: impl Fn(T) -> R + Sync) -> Vec<R
     map_apart(items, of)
 }
 
-fn cores() -> usize {
+/// How many threads do something at once.
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

@@ -13,7 +13,7 @@
 //! Where such a row may be taken away again (`having`, a condition around) the query is refused when it is planned
 //! ([`crate::sql`]). Conditions of `using` in a lateral join are kept where the engine looks for them.
 
-use crate::sql::{LogicalPlan, one_row};
+use crate::sql::{LogicalPlan, is_lateral, one_row};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{NullEquality, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
@@ -54,14 +54,6 @@ fn settle(expr: Expr) -> Result<Transformed<Expr>> {
         }
         other => Transformed::no(other),
     })
-}
-
-fn is_lateral(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Subquery(_) => true,
-        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
-        _ => false,
-    }
 }
 
 /// A join whose conditions all stand in its filter: only those are kept when the lateral side is made a join's.

@@ -5,6 +5,7 @@
 //! own, and a comparison with it fails when it runs.
 
 use super::LogicalPlan;
+use super::subquery::is_lateral;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ExprSchema, Result};
 use datafusion::logical_expr::Expr;
@@ -63,15 +64,6 @@ fn in_join(join: Join, around: &mut Vec<DFSchema>) -> Result<Transformed<Logical
     let (left, right) = (Arc::new(left.data), Arc::new(right.data));
     let data = LogicalPlan::Join(Join { left, right, ..join });
     Ok(if transformed { Transformed::yes(data) } else { Transformed::no(data) })
-}
-
-fn is_lateral(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::Subquery(_) => true,
-        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
-        LogicalPlan::Projection(projection) => is_lateral(&projection.input),
-        _ => false,
-    }
 }
 
 fn in_expression(expr: Expr, own: &DFSchema, around: &mut Vec<DFSchema>) -> Result<Transformed<Expr>> {

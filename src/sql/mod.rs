@@ -40,7 +40,7 @@ pub use parse::{
 };
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
 pub use rewrite::rewritten;
-pub use subquery::{gives_a_row_of_none, one_row, reads_around};
+pub use subquery::{gives_a_row_of_none, is_lateral, one_row, reads_around};
 
 /// A plan as SQL again, as far as DataFusion's unparser goes.
 pub fn to_sql(plan: &LogicalPlan) -> Result<String, String> {

@@ -32,3 +32,13 @@ pub fn reads_around(plan: &LogicalPlan) -> Result<bool> {
     })?;
     Ok(found)
 }
+
+/// Whether the right side of a join is computed for each row of the left one.
+pub fn is_lateral(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Subquery(_) => true,
+        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
+        LogicalPlan::Projection(projection) => is_lateral(&projection.input),
+        _ => false,
+    }
+}

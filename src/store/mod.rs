@@ -162,8 +162,7 @@ impl Store {
             return joined(tokio::task::spawn_blocking(all).await).into_iter().collect();
         }
         let mut tasks: Vec<Vec<W>> = Vec::new();
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        tasks.resize_with(cores.min(items.len()), Vec::new);
+        tasks.resize_with(parallel::cores().min(items.len()), Vec::new);
         for (index, item) in items.into_iter().enumerate() {
             let task = index % tasks.len();
             tasks[task].push(ask(self.clone(), item));
