@@ -11,7 +11,6 @@ use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::memory::InMemory;
 use datafusion::object_store::path::Path;
-use icepie::build::Quiet;
 use icepie::content::ContentHasher;
 use icepie::diagnostic::Diagnostic;
 use icepie::driver::{self, Session};
@@ -231,8 +230,8 @@ async fn whole_build() -> Result<(Duration, Duration)> {
     driver::freeze(&project, &session, None, None, &CancellationToken::new(), |_| {}).await;
     let started = Instant::now();
     // One slice at a time: side by side, hashing one would hide behind running another.
-    let building = driver::build(&project, &session, None, 1, Arc::new(Quiet), CancellationToken::new(), |_| {});
-    building.await.map_err(|error| error.diagnostic().message)?;
+    let manner = driver::Manner::quiet(1);
+    driver::build(&project, &session, None, &manner, |_| {}).await.map_err(|error| error.diagnostic().message)?;
     let built = started.elapsed();
 
     let published = driver::tables(&project, &session, &BTreeMap::new()).await.map_err(told)?;

@@ -59,7 +59,8 @@ pub fn generate(shape: Shape) -> Generated {
         }
     }
 
-    let mut files = vec![("pie.toml".to_owned(), "[project]\nname = \"generated\"\n".to_owned())];
+    let mut files =
+        vec![("pie.toml".to_owned(), "[project]\nname = \"generated\"\n\n[store]\nsync = false\n".to_owned())];
     for domain in 0..layout.domains {
         let owned = |range: Range<usize>| range.filter(|index| layout.domain(*index) == domain).collect::<Vec<_>>();
         let write = |indices: &[usize]| indices.iter().map(|index| relations[*index].text()).collect::<Vec<_>>();

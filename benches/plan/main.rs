@@ -14,11 +14,9 @@
 mod generate;
 
 use generate::{Edit, Shape, generate};
-use icepie::build::Quiet;
 use icepie::driver::{self, Session};
 use icepie::workspace;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -138,7 +136,7 @@ fn build(folder: &Path) {
         let session = Session::open(&project).await.expect("the store opens");
         let token = CancellationToken::new();
         driver::freeze(&project, &session, None, None, &token, |_| {}).await;
-        driver::build(&project, &session, None, 2, Arc::new(Quiet), token, |_| {}).await.expect("the project builds")
+        driver::build(&project, &session, None, &driver::Manner::quiet(2), |_| {}).await.expect("the project builds")
     });
 }
 

@@ -5,14 +5,13 @@ use crate::edit::{Edit, Family};
 use crate::least;
 use crate::project::{self, Base};
 use crate::truth::{self, Truth};
-use icepie::build::{Outcome, Quiet, Report, SliceReport};
+use icepie::build::{Outcome, Report, SliceReport};
 use icepie::diagnostic::{Diagnostic, human};
 use icepie::driver::{self, Project, Session};
 use icepie::freeze::Replace;
 use icepie::incremental::{Action, Reason, ReasonKind};
 use icepie::name::RelationName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What came of an edit.
@@ -111,7 +110,7 @@ pub async fn build(project: &Project) -> Result<Report, String> {
         return Err(format!("`{}` can't be frozen:\n{}", report.name, rendered(&report.diagnostics, project)));
     }
     let jobs = project.workspace.config.jobs;
-    let outcome = driver::build(project, &session, None, jobs, Arc::new(Quiet), cancelled, |_| {}).await;
+    let outcome = driver::build(project, &session, None, &driver::Manner::quiet(jobs), |_| {}).await;
     let report = outcome.map_err(|e| rendered(&[e.diagnostic()], project))?.report;
     let bad = |slice: &&SliceReport| matches!(slice.outcome, Outcome::Failed | Outcome::Skipped | Outcome::Held);
     match report.slices.iter().find(bad) {

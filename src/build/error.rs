@@ -41,6 +41,10 @@ pub enum BuildError {
         file: String,
     },
     Store(StoreError),
+    /// Somebody held it while it was built.
+    Held {
+        version: u64,
+    },
     Internal(String),
     Interrupted,
 }
@@ -71,6 +75,12 @@ impl BuildError {
                     .at(slice.name_span, "not built")
                     .with_note(text.clone())
                     .with_help("raise `[build] memory` in pie.toml, run fewer jobs at once with `--jobs 1`, or split the query into slices")
+            }
+            BuildError::Failure(Failure::Damaged(path)) => {
+                Diagnostic::error(Code::CorruptRecord, format!("`{name}` reads `{path}`, which is damaged"))
+                    .at(slice.name_span, "not built")
+                    .with_note("its bytes aren't those that were recorded when it was written or frozen")
+                    .with_help("restore the file from a backup; `pie fsck --deep` lists everything that is damaged")
             }
             BuildError::Failure(Failure::Query(text)) => {
                 let text = &crate::sql::types_sentence(text);
@@ -133,6 +143,11 @@ impl BuildError {
             BuildError::Store(error) => {
                 let diagnostic = error.diagnostic();
                 Diagnostic { span: Some(slice.name_span), label: "not published".to_owned(), ..diagnostic }
+            }
+            BuildError::Held { version } => {
+                Diagnostic::error(Code::CommitConflict, format!("`{name}` was held while it was built"))
+                    .at(slice.name_span, "not published")
+                    .with_note(format!("version {version} holds it"))
             }
             BuildError::Internal(text) => Diagnostic::error(Code::QueryFailed, format!("a bug in pie kept `{name}` from being built: {text}"))
                 .at(slice.name_span, "not built")

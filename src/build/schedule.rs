@@ -173,8 +173,13 @@ pub async fn execute(build: Build) -> Report {
                 };
                 inputs.missing.insert(name.clone(), format!("{why} and has no version to fall back on"));
                 if let Some(head) = build.heads.get(&name) {
-                    let stale = matches!(report.outcome, Outcome::Failed | Outcome::Skipped | Outcome::Held);
-                    let standing = if stale { Standing::Stale } else { Standing::Behind };
+                    let standing = match report.outcome {
+                        Outcome::Failed | Outcome::Skipped => Standing::Stale,
+                        // What it would be built to is what it serves.
+                        Outcome::Held if !report.plan.change.behind => Standing::Current,
+                        Outcome::Held => Standing::Stale,
+                        _ => Standing::Behind,
+                    };
                     add_head(&build, &name, &head.record, standing, &mut inputs);
                 }
             }
@@ -286,6 +291,9 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
         }
         Err(error) => {
             let outcome = match &error {
+                BuildError::Held { version } => {
+                    return (SliceReport { version: Some(*version), ..report(Outcome::Held, Vec::new()) }, None);
+                }
                 BuildError::InputMissing { .. } | BuildError::Interrupted => Outcome::Skipped,
                 _ => Outcome::Failed,
             };
@@ -369,10 +377,12 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
         created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         by: build.stamp.by.clone(),
         reason: Some("no longer declared".to_owned()),
+        published_at: None,
+        until: None,
         ..CommitRecord::clone(&head.record)
     };
     match build.store.commit(name, Some(head), commit).await {
-        Ok(commit) => (SliceReport { version: Some(commit.number), rows: None, ..report }, None),
+        Ok(commit) => (SliceReport { version: Some(commit.into_record().number), rows: None, ..report }, None),
         Err(error) => (SliceReport { outcome: Outcome::Failed, diagnostics: vec![error.diagnostic()], ..report }, None),
     }
 }

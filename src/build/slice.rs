@@ -14,8 +14,8 @@ use crate::manifest::{
 };
 use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Slice, schema_of};
-use crate::store::{Numbered, Store};
-use std::collections::BTreeSet;
+use crate::store::{Appended, Numbered, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -98,9 +98,12 @@ impl SliceBuild<'_> {
             stale_inputs: stale,
             promises,
         };
-        let commit = self.commit(CommitKind::Publish, reference, &staged, published).await?;
-        let written = staged.bytes;
-        Ok(Done { outcome: Outcome::Built, commit, build: Arc::new(staged), written, behind: inputs.behind(&names) })
+        let (commit, build) = self.commit(CommitKind::Publish, reference, Arc::new(staged), published).await?;
+        let (outcome, written) = match commit {
+            Appended::Own(_) => (Outcome::Built, build.bytes),
+            Appended::Theirs(_) => (Outcome::Reused, 0),
+        };
+        Ok(Done { outcome, commit: commit.into_record(), build, written, behind: inputs.behind(&names) })
     }
 
     fn planned_over_sources(&self) -> Option<&Served> {
@@ -149,9 +152,14 @@ impl SliceBuild<'_> {
                 }
             }
         }
+        // Looked at over inputs, over sources, or in order, rows often have the same key.
+        let mut listed: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for wanted in wanted {
-            let found = self.store.find_builds(&wanted.row).await?;
-            for (one, reference, record) in &found {
+            if !listed.contains_key(wanted.row.as_str()) {
+                listed.insert(&wanted.row, self.store.find_builds(&wanted.row).await?);
+            }
+            let Some(found) = listed.get(wanted.row.as_str()) else { continue };
+            for (one, reference, record) in found {
                 let same_build = found.iter().filter(|(_, other, _)| other.id == reference.id);
                 let keys = same_build.map(|(found, ..)| &found.keys);
                 if let Some(labels) = fit(self.slice, wanted, keys, &one.sort_by) {
@@ -215,8 +223,12 @@ impl SliceBuild<'_> {
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
         let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
         let published = Published { columns: labels, preimage, inputs: read, stale_inputs: stale, promises };
-        let commit = self.commit(CommitKind::Relabel, reference, &record, published).await?;
-        Ok(Done { outcome: Outcome::Relabelled, commit, build: record, written: 0, behind })
+        let (commit, build) = self.commit(CommitKind::Relabel, reference, record, published).await?;
+        let outcome = match commit {
+            Appended::Own(_) => Outcome::Relabelled,
+            Appended::Theirs(_) => Outcome::Reused,
+        };
+        Ok(Done { outcome, commit: commit.into_record(), build, written: 0, behind })
     }
 
     /// Runs, writes and verifies; nothing is visible yet.
@@ -336,13 +348,14 @@ impl SliceBuild<'_> {
         Ok(())
     }
 
+    /// Publishes a build. Gives the record that counts, with the build that it serves: another builder may have been faster.
     async fn commit(
         &self,
         kind: CommitKind,
         build: BuildReference,
-        record: &BuildRecord,
+        record: Arc<BuildRecord>,
         published: Published,
-    ) -> Result<Numbered<CommitRecord>, BuildError> {
+    ) -> Result<(Appended<CommitRecord>, Arc<BuildRecord>), BuildError> {
         let Published { columns, preimage, inputs, stale_inputs, promises } = published;
         let commit = CommitRecord {
             format: FORMAT,
@@ -363,9 +376,25 @@ impl SliceBuild<'_> {
             created_at: now(self.stamp),
             by: self.stamp.by.clone(),
             reason: None,
+            published_at: None,
+            until: None,
             pie: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        Ok(self.store.commit(&self.slice.name, self.head.clone(), commit).await?)
+        let name = &self.slice.name;
+        let appended = self.store.commit(name, self.head.clone(), commit).await?;
+        let theirs = match &appended {
+            Appended::Own(_) => return Ok((appended, record)),
+            Appended::Theirs(theirs) => Arc::clone(&theirs.record),
+        };
+        if theirs.kind.holds() {
+            return Err(BuildError::Held { version: theirs.version });
+        }
+        let build = match &theirs.build {
+            Some(build) => self.store.build_of(build).await?,
+            None => None,
+        };
+        let gone = || StoreError::Conflict { name: name.to_string(), version: theirs.version };
+        Ok((appended, build.ok_or_else(gone)?))
     }
 }
 

@@ -40,6 +40,10 @@ pub enum Command {
     Show(ShowArgs),
     Status(StatusArgs),
     Log(LogArgs),
+    Hold(HoldArgs),
+    Release(ReleaseArgs),
+    Rollback(RollbackArgs),
+    Fsck(FsckArgs),
     Test(TestArgs),
     Graph(GraphArgs),
     Explain(ExplainArgs),
@@ -227,6 +231,65 @@ pub struct StatusArgs {
 #[command(after_help = "Example:\n  pie log payments.daily_volume")]
 pub struct LogArgs {
     pub slice: String,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Let a slice serve what it serves, whatever is built, until it is released
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie hold payments.daily_volume --reason 'March is wrong at the provider'\n  pie hold payments.daily_volume --reason 'audit' --until '3 days'"
+)]
+pub struct HoldArgs {
+    #[arg(required = true, value_name = "SLICE")]
+    pub slices: Vec<String>,
+    /// Why; everybody who asks for the slice's status reads it
+    #[arg(long)]
+    pub reason: String,
+    /// When the hold ends by itself: 2026-03-31, '2026-03-31 09:00' (UTC), 2026-03-31T09:00:00+02:00, or '3 days' from now
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// End the hold of a slice: the next build publishes it again
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie release payments.daily_volume && pie build payments.daily_volume")]
+pub struct ReleaseArgs {
+    #[arg(required = true, value_name = "SLICE")]
+    pub slices: Vec<String>,
+    /// Why; kept in the log
+    #[arg(long)]
+    pub reason: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Serve an older version of a slice again, and hold it there until it is released
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie rollback payments.daily_volume\n  pie rollback payments.daily_volume --to 12 --reason 'version 13 lacks refunds'"
+)]
+pub struct RollbackArgs {
+    pub slice: String,
+    /// The version to serve; without it the newest one with other rows than now
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<u64>,
+    /// Why; everybody who asks for the slice's status reads it
+    #[arg(long)]
+    pub reason: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Look at the whole store: is everything there that was published, as it was written?
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  pie fsck --deep")]
+pub struct FsckArgs {
+    /// Read all data files, and compare their digests
+    #[arg(long)]
+    pub deep: bool,
     #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
     pub format: ReportFormat,
 }

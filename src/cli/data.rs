@@ -6,7 +6,7 @@ use super::progress::{Event, Sender, show};
 use super::{Outcome, Stop, exit};
 use crate::build::{Outcome as Built, Report, SliceReport};
 use crate::diagnostic::{Code, Diagnostic, human, json};
-use crate::driver::{self, Project, Session, SourceReport};
+use crate::driver::{self, Manner, Project, Session, SourceReport};
 use crate::freeze::{Outcome as Frozen, Replace};
 use crate::incremental::Action;
 use crate::name::RelationName;
@@ -187,7 +187,9 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
         let to_do = plan.slices.iter().filter(|slice| slice.action() != Action::Reuse).count();
         let _ = sender.send(Event::Planned(to_do));
     };
-    let running = driver::build(&project, &session, wanted.as_ref(), jobs, progress, cancelled.clone(), announce);
+    let manner = Manner { jobs, progress, cancelled: cancelled.clone() };
+    // Progress is shown until nobody can tell of any.
+    let running = async { driver::build(&project, &session, wanted.as_ref(), &{ manner }, announce).await };
     let (outcome, shown) = tokio::join!(running, show(events, !human, streams));
     shown?;
     let report = outcome.map_err(|e| Stop::from(e.diagnostic()))?.report;

@@ -9,10 +9,12 @@ mod check;
 mod data;
 mod develop;
 mod fmt;
+mod hold;
 mod init;
 mod output;
 mod progress;
 mod read;
+mod upkeep;
 mod verify;
 
 pub use output::Streams;
@@ -38,6 +40,8 @@ pub(crate) mod exit {
 enum Stop {
     /// Something to tell; its code decides the exit code.
     Diagnostics(Vec<Diagnostic>, SourceMap),
+    /// Arguments that can't be what was meant.
+    Usage(String),
     Io(std::io::Error),
 }
 
@@ -127,6 +131,10 @@ fn dispatch(args: &[String], streams: &mut Streams) -> u8 {
         Ok(code) => code,
         // Whoever reads the output has seen enough.
         Err(Stop::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::CLEAN,
+        Err(Stop::Usage(message)) => {
+            let _ = writeln!(streams.err, "error: {message}");
+            exit::USAGE
+        }
         Err(Stop::Io(error)) => {
             let _ = writeln!(streams.err, "error: {error}");
             exit::USAGE
@@ -153,6 +161,10 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
         Command::Show(args) => block_on(read::show(cli, args, streams)),
         Command::Status(args) => block_on(read::status(cli, args, streams)),
         Command::Log(args) => block_on(read::log(cli, args, streams)),
+        Command::Hold(args) => block_on(hold::hold(cli, args, streams)),
+        Command::Release(args) => block_on(hold::release(cli, args, streams)),
+        Command::Rollback(args) => block_on(hold::rollback(cli, args, streams)),
+        Command::Fsck(args) => block_on(upkeep::fsck(cli, args, streams)),
         Command::Test(args) => block_on(develop::test(cli, args, streams)),
         Command::Graph(args) => develop::graph(cli, args, streams),
         Command::Explain(args) => develop::explain(args, streams),

@@ -125,13 +125,15 @@ fn status_text(
         };
         let line = format!("  {:<width$}  {state}  {served}{overdue}", status.name.name());
         writeln!(streams.out, "{}", line.trim_end())?;
-        if status.state == SliceState::Stale {
+        if matches!(status.state, SliceState::Stale | SliceState::Held) {
             for reason in &status.reasons {
                 writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &reason.message))?;
             }
             let stale_inputs = status.head.iter().flat_map(|head| &head.stale_inputs);
             for input in stale_inputs {
-                let text = format!("built on version {} of `{}`, the last good one", input.version, input.name);
+                let age = status.input_ages.get(&input.name).map(|age| format!(", published {} ago", duration(*age)));
+                let (version, name, age) = (input.version, &input.name, age.unwrap_or_default());
+                let text = format!("built on version {version} of `{name}`, the last good one{age}");
                 writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &text))?;
             }
         }
@@ -151,16 +153,20 @@ fn status_json(status: &SliceStatus) -> Value {
         "public": status.public,
         "state": status.state.as_str(),
         "version": head.map(|head| head.version),
-        "published_at": head.map(|head| head.created_at.clone()),
+        "published_at": head.map(|head| head.published_at().to_owned()),
         "age_seconds": status.age_seconds,
         "stale_after_seconds": status.stale_after_seconds,
         "stale_since": status.stale_since,
         "stale_inputs": head.map(|head| head.stale_inputs.iter().map(|input| json!({
             "name": input.name,
             "version": input.version,
-            "age_seconds": status.age_seconds,
+            "age_seconds": status.input_ages.get(&input.name),
         })).collect::<Vec<_>>()).unwrap_or_default(),
-        "held": Value::Null,
+        "held": head.filter(|_| status.state == SliceState::Held).map(|head| json!({
+            "reason": head.reason.clone().unwrap_or_default(),
+            "until": head.until,
+            "by": head.by,
+        })),
         "rows": head.map(|head| head.rows),
         "bytes": head.map(|head| head.bytes),
         "reasons": status.reasons.iter().map(|reason| json!({
@@ -235,7 +241,7 @@ fn find_one(project: &Project, name: &str) -> Result<RelationName, Stop> {
 }
 
 fn usage(message: &str) -> Stop {
-    Diagnostic::error(Code::NotPublished, message.to_owned()).into()
+    Stop::Usage(message.to_owned())
 }
 
 fn format(format: RowFormat) -> Format {

@@ -123,6 +123,9 @@ codes! {
     UnknownRecordVersion = "E0603" "unknown-record-version",
     CommitConflict = "E0604" "commit-conflict",
     NotPublished = "E0605" "not-published",
+    StoreIncapable = "E0606" "store-incapable",
+    UnknownOutcome = "E0607" "unknown-outcome",
+    NotHeld = "E0608" "not-held",
 
     // Tests.
     TestFailed = "E0701" "test-failed",

@@ -3,7 +3,8 @@
 use super::state::{self, Extent, Looked};
 use super::{Project, Session};
 use crate::algebra::Meanings;
-use crate::build::{self, Build, Input, Progress, Report};
+use crate::build::{self, Build, Input, Outcome, Progress, Report, SliceReport};
+use crate::diagnostic::Code;
 use crate::exec::source_files;
 use crate::incremental::{self, Asked, FoundBuild, InputContent, Settled, StoreState, Wanted};
 use crate::manifest::{CommitRecord, InputRecord};
@@ -105,38 +106,87 @@ async fn answer(session: &Session, wanted: Vec<Wanted>, state: &mut StoreState) 
     Ok(())
 }
 
-/// Plans and executes. Errors of slices are in the report.
+/// How a build is carried out.
+#[derive(Clone)]
+pub struct Manner {
+    /// Slices at once.
+    pub jobs: usize,
+    pub progress: Arc<dyn Progress>,
+    pub cancelled: CancellationToken,
+}
+
+impl Manner {
+    /// Tells nobody, and isn't stopped.
+    pub fn quiet(jobs: usize) -> Manner {
+        Manner { jobs, progress: Arc::new(build::Quiet), cancelled: CancellationToken::new() }
+    }
+}
+
+/// How often slices that somebody else published meanwhile, from newer inputs, are looked at again.
+const ROUNDS: usize = 4;
+
+/// Plans and executes. Errors of slices are in the report. `tell` gets the plan before anything runs.
+///
+/// A slice that another builder published meanwhile from newer inputs is planned again on what is published now; most often
+/// nothing is left to do.
 pub async fn build(
     project: &Project,
     session: &Session,
     slices: Option<&BTreeSet<RelationName>>,
-    jobs: usize,
-    progress: Arc<dyn Progress>,
-    cancelled: CancellationToken,
-    planned_hook: impl FnOnce(&BuildPlan),
+    manner: &Manner,
+    tell: impl FnOnce(&BuildPlan),
 ) -> Result<BuildOutcome, StoreError> {
     let planned = plan(project, session, slices).await?;
-    planned_hook(&planned.plan);
+    tell(&planned.plan);
+    let plan_told = planned.plan.clone();
+    let mut report = execute(project, session, planned, manner).await;
+    for _ in 1..ROUNDS {
+        if !report.slices.iter().any(overtaken) || manner.cancelled.is_cancelled() {
+            break;
+        }
+        let planned = plan(project, session, slices).await?;
+        let again = execute(project, session, planned, manner).await;
+        report = together(report, again);
+    }
+    project.memo.save();
+    Ok(BuildOutcome { plan: plan_told, report })
+}
+
+async fn execute(project: &Project, session: &Session, planned: Planned, manner: &Manner) -> Report {
     let sources = pin_sources(project, &planned.state);
-    let build = Build {
+    build::execute(Build {
         model: Arc::clone(&project.model),
-        plan: planned.plan.clone(),
+        plan: planned.plan,
         meanings: planned.meanings,
         state: planned.state,
         store: session.store.clone(),
         runtime: session.runtime.clone(),
         stamp: session.stamp.clone(),
-        jobs,
-        progress,
-        cancelled,
+        jobs: manner.jobs,
+        progress: Arc::clone(&manner.progress),
+        cancelled: manner.cancelled.clone(),
         sources: Arc::new(sources),
         heads: planned.heads,
         short: planned.short,
         fresh: planned.fresh,
-    };
-    let report = build::execute(build).await;
-    project.memo.save();
-    Ok(BuildOutcome { plan: planned.plan, report })
+    })
+    .await
+}
+
+/// Whether somebody else published the slice from newer inputs while it was built.
+fn overtaken(report: &SliceReport) -> bool {
+    report.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::CommitConflict)
+}
+
+/// What came of a slice in two rounds: what the first did, unless the second did more about it.
+fn together(first: Report, again: Report) -> Report {
+    let mut before: BTreeMap<RelationName, SliceReport> =
+        first.slices.into_iter().map(|report| (report.plan.name().clone(), report)).collect();
+    let slices = again.slices.into_iter().map(|report| match before.remove(report.plan.name()) {
+        Some(first) if report.outcome == Outcome::Reused && first.outcome < Outcome::Held => first,
+        _ => report,
+    });
+    Report { slices: slices.collect() }
 }
 
 fn pin_sources(project: &Project, state: &StoreState) -> BTreeMap<RelationName, Input> {

@@ -4,15 +4,17 @@
 mod build;
 mod check;
 mod freeze;
+mod hold;
 mod query;
 mod session;
 mod state;
 mod status;
 mod verify;
 
-pub use build::{BuildOutcome, Planned, build, plan, plan_whole};
+pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
 pub use freeze::{SourceReport, freeze};
+pub use hold::{hold, is_held, release, rollback};
 pub use query::{emit_physical, query, show, tables};
 pub use session::{Early, Session, SliceHeads};
 pub use status::{SliceState, SliceStatus, status};

@@ -88,6 +88,11 @@ impl Session {
         Session::of_store(project, store.with_memo(project.memo.clone()), options)
     }
 
+    /// A session over a store that is open already.
+    pub fn over(project: &Project, store: Store) -> Result<Session, Failed> {
+        Session::of_store(project, store.with_memo(project.memo.clone()), options(project))
+    }
+
     fn of_store(project: &Project, store: Store, options: RuntimeOptions) -> Result<Session, Failed> {
         let session = Session::with_store(project, store, options)?;
         session.runtime.register("pie://store", session.store.objects());

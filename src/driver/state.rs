@@ -76,6 +76,9 @@ pub(super) async fn look(
         head_builds: head_builds.into_iter().collect(),
         ..StoreState::default()
     };
+    let now = session.stamp.now;
+    let held = heads.iter().filter(|(_, head)| super::hold::is_held(&head.record, now));
+    state.held = held.map(|(name, _)| name.clone()).collect();
     settle(&mut state);
     Ok(Looked { state, heads, short, fresh, marks })
 }
@@ -150,7 +153,7 @@ fn mark(
     before: &HashMap<RelationName, Mark>,
 ) -> Option<Mark> {
     let head = short.get(&slice.name)?;
-    let published = matches!(head.facts.kind, CommitKind::Publish | CommitKind::Relabel);
+    let published = matches!(head.facts.kind, CommitKind::Publish | CommitKind::Relabel | CommitKind::Release);
     let identity = slice.identity.filter(|_| slice.valid && published && head.is_served && !head.facts.stale)?;
     let mut parts: Vec<Vec<u8>> = vec![identity.to_vec(), head.facts.blake3.clone().into_bytes()];
     let mut slices = Vec::new();

@@ -2,9 +2,10 @@
 
 use super::{Planned, Project};
 use crate::incremental::{Action, Reason};
-use crate::manifest::CommitRecord;
+use crate::manifest::{CommitRecord, InputRecord};
 use crate::name::RelationName;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,8 @@ pub struct SliceStatus {
     /// When the newest of its changed sources was frozen.
     pub stale_since: Option<String>,
     pub reasons: Vec<Reason>,
+    /// Seconds since what it read at the last good version was published, by name.
+    pub input_ages: BTreeMap<String, i64>,
 }
 
 impl SliceStatus {
@@ -57,6 +60,11 @@ impl SliceStatus {
 
 /// The status of each planned slice, in the order of names.
 pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<SliceStatus> {
+    let age = |input: &InputRecord| {
+        let head = planned.state.heads.get(&RelationName::parse(&input.name)?)?;
+        let published = DateTime::parse_from_rfc3339(head.published_at()).ok()?;
+        Some((input.name.clone(), (now - published.with_timezone(&Utc)).num_seconds().max(0)))
+    };
     let mut statuses: Vec<SliceStatus> = planned
         .plan
         .slices
@@ -74,7 +82,7 @@ pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<S
                 }
                 _ => SliceState::Stale,
             };
-            let published = head.as_ref().and_then(|head| DateTime::parse_from_rfc3339(&head.created_at).ok());
+            let published = head.as_ref().and_then(|head| DateTime::parse_from_rfc3339(head.published_at()).ok());
             let changed = slice.change.reasons.iter().filter_map(|reason| reason.of.as_ref());
             let stale_since = changed
                 .filter_map(|input| planned.state.sources.get(input))
@@ -89,6 +97,7 @@ pub fn status(project: &Project, planned: &Planned, now: DateTime<Utc>) -> Vec<S
                 stale_after_seconds: declared.stale_after_seconds,
                 stale_since: stale_since.filter(|_| state == SliceState::Stale),
                 reasons: slice.change.reasons.clone(),
+                input_ages: head.iter().flat_map(|head| &head.stale_inputs).filter_map(age).collect(),
                 head,
             })
         })

@@ -383,7 +383,7 @@ impl<T: FnMut(VerifyStep<'_>)> Verifier<'_, T> {
             (self.tell)(VerifyStep::Computed { slice: &slice.name, rows, of, bytes: file.bytes() });
         }
         let data = file.finish().await.map_err(|e| unwritten(e.to_string()))?;
-        let files = vec![SetFile { path: data.path, size: data.size, captured: Vec::new() }];
+        let files = vec![SetFile::of(&data)];
         let stored = schema.fields().iter().map(|field| field.name().clone()).collect();
         Ok(FileSet { store_url: SCRATCH.to_owned(), schema, stored, captured: Vec::new(), files, rows: data.rows })
     }
@@ -612,7 +612,7 @@ impl Scratch {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).map_err(|e| failed(e.to_string()))?;
-        match open_objects(&Location::Folder(folder.clone())) {
+        match open_objects(&Location::folder(folder.clone())) {
             Ok(objects) => Ok(Scratch { folder, objects, files: 0 }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(&folder);

@@ -1,7 +1,8 @@
 //! A recorded list of Parquet files as a DataFusion table. Nothing is listed or inferred: files, their order, their
 //! partition values and the schema all come from records.
 
-use crate::manifest::{BuildRecord, ColumnRecord, LabelRecord, SourceVersion};
+use super::verified::Verified;
+use crate::manifest::{Blocks, BuildRecord, ColumnRecord, DataFile, LabelRecord, SourceVersion};
 use async_trait::async_trait;
 use chrono::DateTime;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -9,6 +10,7 @@ use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::DefaultParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -41,15 +43,23 @@ pub struct FileSet {
 #[derive(Clone, Debug)]
 pub struct SetFile {
     pub path: String,
-    pub size: u64,
+    /// Its size, and what its bytes must be.
+    pub blocks: Arc<Blocks>,
     /// In the order of [`FileSet::captured`].
     pub captured: Vec<ScalarValue>,
+}
+
+impl SetFile {
+    /// A file of the store, all of whose columns stand in it.
+    pub fn of(file: &DataFile) -> SetFile {
+        SetFile { path: file.path.clone(), blocks: Arc::new(file.blocks()), captured: Vec::new() }
+    }
 }
 
 /// The table of a build's files, with the columns that readers see.
 pub fn build_files(record: &BuildRecord, labels: &[LabelRecord]) -> Result<FileSet, String> {
     let files = record.partitions.iter().flat_map(|partition| &partition.files);
-    let files = files.map(|file| SetFile { path: file.path.clone(), size: file.size, captured: Vec::new() });
+    let files = files.map(SetFile::of);
     let column = |label: &LabelRecord| ColumnRecord {
         name: label.name.clone(),
         data_type: label.data_type.clone(),
@@ -82,11 +92,11 @@ pub fn source_files(version: &SourceVersion, raw_url: &str) -> Result<FileSet, S
             let value = text.map_or(value, |text| ScalarValue::Utf8(Some(text)));
             values.push(value.cast_to(field.data_type()).map_err(|e| e.to_string())?);
         }
-        let (path, size) = match &file.converted {
-            Some(data) => (data.path.clone(), data.size),
-            None => (file.path.clone(), file.size),
+        let (path, blocks) = match &file.converted {
+            Some(data) => (data.path.clone(), data.blocks()),
+            None => (file.path.clone(), file.blocks()),
         };
-        files.push(SetFile { path, size, captured: values });
+        files.push(SetFile { path, blocks: Arc::new(blocks), captured: values });
     }
     let store_url = if converted { "pie://store".to_owned() } else { raw_url.to_owned() };
     let stored = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -124,7 +134,7 @@ impl TableProvider for FilesTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         limit: Option<usize>,
@@ -175,8 +185,12 @@ impl TableProvider for FilesTable {
         let statistics = Statistics::new_unknown(table_schema.table_schema())
             .with_num_rows(Precision::Inexact(usize::try_from(set.rows).unwrap_or(usize::MAX)));
         let files: Vec<PartitionedFile> = set.files.iter().map(partitioned_file).collect();
-        let source = Arc::new(ParquetSource::new(table_schema));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&set.store_url)?, source)
+        let url = ObjectStoreUrl::parse(&set.store_url)?;
+        let blocks = set.files.iter().map(|file| (recorded_path(&file.path), Arc::clone(&file.blocks)));
+        let verified = Verified::new(state.runtime_env().object_store(&url)?, blocks.collect());
+        let reader = Arc::new(DefaultParquetFileReaderFactory::new(Arc::new(verified)));
+        let source = Arc::new(ParquetSource::new(table_schema).with_parquet_file_reader_factory(reader));
+        let config = FileScanConfigBuilder::new(url, source)
             .with_file_groups(if files.is_empty() { Vec::new() } else { vec![FileGroup::new(files)] })
             .with_statistics(statistics)
             .with_projection_indices(Some(indices))?
@@ -205,7 +219,7 @@ fn partitioned_file(file: &SetFile) -> PartitionedFile {
     let meta = ObjectMeta {
         location: recorded_path(&file.path),
         last_modified: DateTime::UNIX_EPOCH,
-        size: file.size,
+        size: file.blocks.size(),
         e_tag: None,
         version: None,
     };

@@ -8,6 +8,7 @@ mod files;
 mod forget;
 mod runtime;
 mod subqueries;
+mod verified;
 mod writer;
 
 pub use files::{FileSet, SetFile, build_files, files_table, recorded_path, source_files};

@@ -3,6 +3,7 @@
 use super::barrier::keep_above_aggregates;
 use super::forget::Forget;
 use super::subqueries::settle_subqueries;
+use super::verified::Damaged;
 use crate::name::RelationName;
 use crate::sql::{
     LogicalPlan, needed_physical_rules, needed_rules, physical_rules, relation_of, session_config, table_function_rows,
@@ -55,6 +56,8 @@ pub type Tables = BTreeMap<RelationName, Arc<dyn TableProvider>>;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     OutOfMemory(String),
+    /// A file that is read isn't what was recorded.
+    Damaged(String),
     Query(String),
 }
 
@@ -228,6 +231,10 @@ async fn physical_in(
 
 impl From<&DataFusionError> for Failure {
     fn from(error: &DataFusionError) -> Failure {
+        // On its way through Arrow an error becomes its text.
+        if let Some(path) = Damaged::path_in(&error.to_string()) {
+            return Failure::Damaged(path);
+        }
         let root = error.find_root();
         let text = crate::sql::error_text(root);
         match root {
@@ -294,6 +301,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::OutOfMemory(text) | Failure::Query(text) => f.write_str(text),
+            Failure::Damaged(path) => Damaged { path: path.clone() }.fmt(f),
         }
     }
 }

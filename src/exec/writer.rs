@@ -1,12 +1,12 @@
 //! Batches → one Parquet file in an object store, hashed while it is written.
 
-use crate::manifest::DataFile;
+use crate::manifest::{BlockHasher, DataFile};
 use bytes::Bytes;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::object_store::ObjectStore;
 use datafusion::object_store::buffered::BufWriter;
 use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use datafusion::parquet::arrow::AsyncArrowWriter;
 use datafusion::parquet::arrow::async_writer::AsyncFileWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -21,22 +21,24 @@ use tokio::io::AsyncWriteExt;
 pub struct ParquetFile {
     writer: AsyncArrowWriter<HashingWriter>,
     state: Arc<Mutex<Written>>,
+    store: Arc<dyn ObjectStore>,
     path: Path,
     rows: u64,
 }
 
 #[derive(Default)]
 struct Written {
-    hasher: blake3::Hasher,
+    hasher: BlockHasher,
     bytes: u64,
 }
 
 impl ParquetFile {
     pub fn create(store: Arc<dyn ObjectStore>, path: Path, schema: SchemaRef) -> Result<ParquetFile> {
         let state = Arc::new(Mutex::new(Written::default()));
-        let inner = HashingWriter { inner: BufWriter::new(store, path.clone()), state: Arc::clone(&state) };
+        let buffer = BufWriter::new(Arc::clone(&store), path.clone());
+        let inner = HashingWriter { inner: buffer, state: Arc::clone(&state) };
         let writer = AsyncArrowWriter::try_new(inner, schema, Some(properties()))?;
-        Ok(ParquetFile { writer, state, path, rows: 0 })
+        Ok(ParquetFile { writer, state, store, path, rows: 0 })
     }
 
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -49,14 +51,21 @@ impl ParquetFile {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).bytes
     }
 
-    /// Completes the file; from then on it exists.
+    /// Completes the file; from then on it exists. That all of it arrived is asked of the store, not taken from its answer.
     pub async fn finish(self) -> Result<DataFile> {
         self.writer.close().await?;
-        let state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let kept = self.store.head(&self.path).await.map_err(|e| ParquetError::External(Box::new(e)))?.size;
+        let state = std::mem::take(&mut *self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        if kept != state.bytes {
+            let message = format!("{kept} bytes of {} arrived, of {} that were sent", self.path, state.bytes);
+            return Err(ParquetError::General(message));
+        }
+        let digested = state.hasher.finish();
         Ok(DataFile {
             path: self.path.to_string(),
             size: state.bytes,
-            blake3: state.hasher.finalize().to_hex().to_string(),
+            blake3: digested.blake3,
+            blocks: digested.blocks,
             rows: self.rows,
         })
     }

@@ -1,6 +1,7 @@
 //! Raw files where they can be read: local ones as they are, those of an object store in a temporary copy.
 
 use super::FreezeError;
+use crate::manifest::{BlockHasher, Digested};
 use crate::store::{Location, Objects, StoreError, open_objects};
 use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
@@ -45,7 +46,7 @@ impl RawStores {
         }
         let folder = if absolute { PathBuf::from("/") } else { self.root.clone() };
         let url = if absolute { "pie://machine" } else { "pie://raw" };
-        let Objects { store, .. } = open_objects(&Location::Folder(folder.clone()))?;
+        let Objects { store, .. } = open_objects(&Location::folder(folder.clone()))?;
         Ok(RawStore { objects: store, url: url.to_owned(), folder: Some(folder) })
     }
 }
@@ -70,11 +71,16 @@ impl RawStore {
 }
 
 impl LocalFile {
-    /// BLAKE3 of the bytes, in hex.
-    pub fn digest(&self) -> std::io::Result<String> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(std::fs::File::open(&self.path)?)?;
-        Ok(hasher.finalize().to_hex().to_string())
+    /// The digests of the bytes.
+    pub fn digest(&self) -> std::io::Result<Digested> {
+        let mut file = std::fs::File::open(&self.path)?;
+        let (mut hasher, mut buffer) = (BlockHasher::default(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hasher.finish()),
+                read => hasher.update(&buffer[..read]),
+            }
+        }
     }
 
     /// The bytes as text, unpacked where the name ends in `.gz`.

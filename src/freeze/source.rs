@@ -7,10 +7,11 @@ use super::{FreezeError, values, verify};
 use crate::content::ContentHasher;
 use crate::exec::{ParquetFile, Runtime, source_files};
 use crate::manifest::{
-    ColumnRecord, Content, DataFile, FORMAT, PartitionRecord, RawFile, SourceVersion, digest_all, partitions_digest,
+    ColumnRecord, Content, DataFile, Digested, FORMAT, PartitionRecord, RawFile, SourceVersion, digest_all,
+    partitions_digest,
 };
 use crate::semantic::Source;
-use crate::store::{Numbered, Store};
+use crate::store::{Appended, Numbered, Store};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::compute::take_record_batch;
@@ -184,8 +185,15 @@ pub async fn freeze(
         store.discard_data(&new_data(&version.files)).await;
         return Err(one(error));
     }
-    let published = store.publish_source(&source.name, head, version).await.map_err(|e| one(e.into()))?;
-    Ok(Outcome::Frozen { version: published, read: read_count })
+    let data = new_data(&version.files);
+    match store.publish_source(&source.name, head, version).await.map_err(|e| one(e.into()))? {
+        Appended::Own(version) => Ok(Outcome::Frozen { version, read: read_count }),
+        // Somebody else froze the same a moment ago.
+        Appended::Theirs(version) => {
+            store.discard_data(&data).await;
+            Ok(Outcome::Unchanged(version))
+        }
+    }
 }
 
 fn first_partition(file: &RawFile) -> Option<&[Option<String>]> {
@@ -209,7 +217,10 @@ fn settled(file: &Found, frozen: &SourceVersion) -> bool {
 
 async fn digest_of(raw: &RawStore, file: &Found) -> Result<String, FreezeError> {
     let local = raw.fetch(&file.object).await?;
-    local.digest().map_err(|e| FreezeError::Unreadable { file: file.path.clone(), cause: e.to_string() })
+    local
+        .digest()
+        .map(|digested| digested.blake3)
+        .map_err(|e| FreezeError::Unreadable { file: file.path.clone(), cause: e.to_string() })
 }
 
 /// Columns as records keep them.
@@ -259,7 +270,7 @@ struct Work {
 impl Work {
     fn run(self, handle: &tokio::runtime::Handle) -> Result<RawFile, FreezeError> {
         let unreadable = |cause: String| FreezeError::Unreadable { file: self.file.path.clone(), cause };
-        let blake3 = self.local.digest().map_err(|e| unreadable(e.to_string()))?;
+        let Digested { blake3, blocks } = self.local.digest().map_err(|e| unreadable(e.to_string()))?;
         let captured: Vec<(String, String)> = self.file.captured.clone().into_iter().collect();
         let names: Vec<&str> = captured.iter().map(|(name, _)| name.as_str()).collect();
         let reader = FileReader::new(&self.file.path, &self.local, &self.source, &names);
@@ -291,6 +302,8 @@ impl Work {
             path: self.file.path.clone(),
             size: self.file.size,
             blake3,
+            // Of a file that is converted nothing else is read.
+            blocks: if converted.is_some() { String::new() } else { blocks },
             tag: self.file.tag.clone(),
             captured: self.file.captured.clone(),
             rows: rows_read,

@@ -4,7 +4,7 @@ use super::key::{self, InputContent, fit, keys_of_labels, show_the_same};
 use super::reason::{self, Reason, ReasonKind, listed};
 use super::{Action, Blocked, Change, ChangeSet, Served, StoreState, Wanted};
 use crate::algebra::{Meaning, Meanings};
-use crate::manifest::{BuildRecord, CommitKind, CommitRecord, Digests, Keys, Promises};
+use crate::manifest::{BuildRecord, CommitRecord, Digests, Keys, Promises};
 use crate::name::RelationName;
 use crate::resolve::RelationDeclaration;
 use crate::semantic::{SemanticModel, Slice};
@@ -140,7 +140,25 @@ pub fn changes(
 }
 
 impl Look<'_> {
+    /// What a slice needs. One that is held gets nothing of it, and its readers read what it serves.
     fn change(&mut self, slice: &Slice) -> (Change, Known) {
+        let (change, after) = self.needed(slice);
+        let Some(head) = self.state.heads.get(&slice.name).filter(|_| self.state.held.contains(&slice.name)) else {
+            return (change, after);
+        };
+        let held = Reason::new(ReasonKind::Held, None, reason::of_hold(head)).at([slice.name_span]);
+        let fresh = change.action == Action::Reuse && !change.behind;
+        let reasons = std::iter::once(held).chain(change.reasons).collect();
+        let change = Change { action: Action::Held, reasons, serve: None, blocked: None, behind: !fresh, ..change };
+        if fresh {
+            return (change, after);
+        }
+        self.unverified.remove(&slice.name);
+        self.stays(&slice.name);
+        (change, self.last_good(slice))
+    }
+
+    fn needed(&mut self, slice: &Slice) -> (Change, Known) {
         let name = &slice.name;
         let inputs = self.model.stored_inputs(&slice.reads);
         let head = self.state.heads.get(name).map(Arc::as_ref).filter(|head| head.build.is_some());
@@ -155,12 +173,6 @@ impl Look<'_> {
             blocked: None,
             behind: false,
         };
-        if head.is_some_and(|head| head.kind == CommitKind::Hold) {
-            self.stays(name);
-            let message = "it is held, and serves its last good version".to_owned();
-            let reason = Reason::new(ReasonKind::Held, None, message).at([slice.name_span]);
-            return (new(Action::Held, vec![reason]), self.last_good(slice));
-        }
         if let Some(blocked) = self.blocked(slice, &inputs) {
             self.stays(name);
             let reason = reason::of_blocked(self.model, self.state, slice, &blocked);
@@ -595,10 +607,13 @@ fn drops<'a>(model: &'a SemanticModel, state: &'a StoreState) -> impl Iterator<I
         }
         None => Reason::new(ReasonKind::Dropped, None, "it is no longer declared".to_owned()),
     };
-    gone.map(move |(name, _)| Change {
+    gone.map(move |(name, head)| Change {
         name: name.clone(),
-        action: Action::Drop,
-        reasons: vec![reason(name)],
+        action: if state.held.contains(name) { Action::Held } else { Action::Drop },
+        reasons: match state.held.contains(name) {
+            true => vec![Reason::new(ReasonKind::Held, None, reason::of_hold(head)), reason(name)],
+            false => vec![reason(name)],
+        },
         input_bytes: 0,
         changed_columns: BTreeSet::new(),
         serve: None,

@@ -81,6 +81,8 @@ impl Action {
 pub struct StoreState {
     pub sources: BTreeMap<RelationName, Arc<SourceVersion>>,
     pub heads: BTreeMap<RelationName, Arc<CommitRecord>>,
+    /// Slices that are held now: nothing is published behind their heads.
+    pub held: BTreeSet<RelationName>,
     /// Builds of heads, by slice.
     pub head_builds: BTreeMap<RelationName, Arc<BuildRecord>>,
     /// Answers to [`Wanted::Builds`], by the key of their rows.

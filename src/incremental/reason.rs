@@ -6,7 +6,7 @@
 use super::{Blocked, StoreState, Wanted};
 use crate::algebra::Meaning;
 use crate::manifest::{
-    BuildRecord, CommitRecord, Content, Digests, LabelRecord, PromisedCheck, Promises, SourceVersion,
+    BuildRecord, CommitKind, CommitRecord, Content, Digests, LabelRecord, PromisedCheck, Promises, SourceVersion,
 };
 use crate::name::RelationName;
 use crate::resolve::{Read, RelationDeclaration};
@@ -511,4 +511,15 @@ fn difference(
     let names = new.columns.iter().map(|column| &column.name);
     let columns = names.filter(|name| columns.contains(name.as_str()) && used.contains(*name)).cloned().collect();
     (columns, partitions, whole_rows)
+}
+
+/// Who holds a slice, how long and why.
+pub(super) fn of_hold(head: &CommitRecord) -> String {
+    let what = match head.kind {
+        CommitKind::Rollback => "rolled back and held",
+        _ => "held",
+    };
+    let until = head.until.as_ref().map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"));
+    let why = head.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{what} by {} {until}{why}", head.by)
 }

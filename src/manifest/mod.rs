@@ -8,14 +8,19 @@
 //! ```
 //!
 //! Source versions and commits are numbered from 1 without gaps, created only once, and chained: each carries the BLAKE3 of
-//! its parent's bytes. Every record says its `format`; an unknown one is refused. Digests are BLAKE3 in lower-case hex.
+//! its parent's bytes. Every record says its `format`; an unknown one is refused. The last field, `sealed`, is a digest of the
+//! bytes before it. Digests are BLAKE3 in lower-case hex.
 //! A slice is one partition for now (`partitions` has one entry with no values); the shape has room for more.
+
+mod blocks;
+
+pub use blocks::{BLOCK, BlockHasher, Blocks, Digested};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
 /// The format that this version of pie writes, and the only one it reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A column as it was when the record was written; the type as Arrow writes it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,6 +56,9 @@ pub struct RawFile {
     pub path: String,
     pub size: u64,
     pub blake3: String,
+    /// Digests of its blocks ([`Blocks`]), where it has several and is read in place.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub blocks: String,
     /// What the object store says changes with the file (entity tag and time of modification): an unchanged tag spares a
     /// reading. Never part of an identity.
     pub tag: String,
@@ -69,6 +77,9 @@ pub struct DataFile {
     pub path: String,
     pub size: u64,
     pub blake3: String,
+    /// Digests of its blocks ([`Blocks`]), where it has several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub blocks: String,
     pub rows: u64,
 }
 
@@ -251,7 +262,27 @@ pub struct CommitRecord {
     pub created_at: String,
     pub by: String,
     pub reason: Option<String>,
+    /// When what it serves was published, where this record only goes on serving it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_at: Option<String>,
+    /// When a hold ends by itself; without it by a release only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     pub pie: String,
+}
+
+impl CommitRecord {
+    /// When what it serves was published.
+    pub fn published_at(&self) -> &str {
+        self.published_at.as_deref().unwrap_or(&self.created_at)
+    }
+}
+
+impl CommitKind {
+    /// Behind a record of this kind nothing is published until somebody says so.
+    pub fn holds(self) -> bool {
+        matches!(self, CommitKind::Hold | CommitKind::Rollback)
+    }
 }
 
 /// What rows were verified against.
@@ -306,14 +337,22 @@ pub enum ReadError {
     Damaged(String),
 }
 
-/// Writes a record; equal records give equal bytes.
+/// What stands between a record's last field and the digest of all before it.
+const SEAL: &str = ",\n  \"sealed\": \"";
+const SEAL_END: &str = "\"\n}\n";
+
+/// Writes a record; equal records give equal bytes. The last field is a digest of all before it, so that a record that isn't
+/// what was written is known by itself.
 pub fn write<T: Serialize>(record: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(record).expect("records hold only strings, numbers and lists");
-    bytes.push(b'\n');
+    // Without the closing brace and the line before it.
+    bytes.truncate(bytes.len() - 2);
+    let seal = digest(&bytes);
+    bytes.extend([SEAL, &seal, SEAL_END].iter().flat_map(|part| part.bytes()));
     bytes
 }
 
-/// Reads a record, refusing formats that this version doesn't know.
+/// Reads a record, refusing formats that this version doesn't know, and bytes that aren't as they were written.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
     #[derive(Deserialize)]
     struct Format {
@@ -325,7 +364,34 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ReadError> {
         Some(format) => return Err(ReadError::UnknownFormat(format)),
         None => return Err(ReadError::Damaged("the record doesn't say its format".to_owned())),
     }
+    if !is_sealed(bytes) {
+        return Err(ReadError::Damaged("its digest isn't that of its bytes".to_owned()));
+    }
     serde_json::from_slice(bytes).map_err(damaged)
+}
+
+fn is_sealed(bytes: &[u8]) -> bool {
+    let sealed = || {
+        let rest = bytes.strip_suffix(SEAL_END.as_bytes())?;
+        let (rest, seal) = rest.split_at_checked(rest.len().checked_sub(64)?)?;
+        let body = rest.strip_suffix(SEAL.as_bytes())?;
+        Some(digest(body).as_bytes() == seal)
+    };
+    sealed().unwrap_or(false)
+}
+
+impl DataFile {
+    /// What its blocks must be.
+    pub fn blocks(&self) -> Blocks {
+        Blocks::new(self.size, Digested { blake3: self.blake3.clone(), blocks: self.blocks.clone() })
+    }
+}
+
+impl RawFile {
+    /// What its blocks must be.
+    pub fn blocks(&self) -> Blocks {
+        Blocks::new(self.size, Digested { blake3: self.blake3.clone(), blocks: self.blocks.clone() })
+    }
 }
 
 /// The digest that chains records and names builds.
@@ -511,6 +577,29 @@ mod tests {
         assert_eq!(read::<BuildRecord>(record).err(), Some(ReadError::UnknownFormat(1)));
         assert!(matches!(read::<BuildRecord>(b"{}"), Err(ReadError::Damaged(_))));
         assert!(matches!(read::<BuildRecord>(b"{\"format\":1"), Err(ReadError::Damaged(_))));
+    }
+
+    #[test]
+    fn every_flipped_byte_of_a_record_is_noticed() {
+        #[derive(Serialize, Deserialize, PartialEq, Debug)]
+        struct Record {
+            format: u32,
+            rows: u64,
+            #[serde(default)]
+            name: String,
+        }
+        let record = Record { format: FORMAT, rows: 17, name: "größer".to_owned() };
+        let bytes = write(&record);
+        assert_eq!(read::<Record>(&bytes), Ok(record));
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(read::<Record>(&flipped).is_err(), "bit {bit} of byte {at}");
+            }
+            assert!(read::<Record>(&bytes[..at]).is_err(), "cut at {at}");
+        }
+        assert!(read::<Record>(&[bytes.as_slice(), b"\n"].concat()).is_err());
     }
 
     #[test]

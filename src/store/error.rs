@@ -31,6 +31,17 @@ pub enum StoreError {
     Exists {
         path: String,
     },
+    /// The store can't do what safety rests on.
+    Incapable {
+        store: String,
+        lacks: &'static str,
+    },
+    /// Whether a record was published can't be found out: the store failed, and answered no more when it was asked.
+    Unknown {
+        name: String,
+        version: u64,
+        cause: String,
+    },
     /// Another writer published first, and kept doing so.
     Conflict {
         name: String,
@@ -39,6 +50,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What went wrong, in short.
+    pub fn cause(&self) -> String {
+        match self {
+            StoreError::Location { cause, .. }
+            | StoreError::Io { cause, .. }
+            | StoreError::Corrupt { cause, .. }
+            | StoreError::Unknown { cause, .. } => cause.clone(),
+            other => other.diagnostic().message,
+        }
+    }
+
     pub fn record(path: &Path, error: ReadError) -> StoreError {
         match error {
             ReadError::UnknownFormat(format) => StoreError::UnknownFormat { path: path.to_string(), format },
@@ -69,6 +91,17 @@ impl StoreError {
             )
             .with_help("use the newest `pie` that worked on this store"),
             StoreError::Exists { path } => Diagnostic::error(Code::Store, format!("`{path}` exists already")),
+            StoreError::Incapable { store, lacks } => {
+                Diagnostic::error(Code::StoreIncapable, format!("the store `{store}` lacks {lacks}"))
+                    .with_note("without that two builds at the same time could overwrite each other")
+                    .with_help("use another store: `pie explain E0606` says which ones work")
+            }
+            StoreError::Unknown { name, version, cause } => {
+                let message = format!("it isn't known whether version {version} of `{name}` was published");
+                Diagnostic::error(Code::UnknownOutcome, message).with_note(cause.clone()).with_help(format!(
+                    "`pie log {name}` shows it once the store answers; running the command again is safe"
+                ))
+            }
             StoreError::Conflict { name, version } => Diagnostic::error(
                 Code::CommitConflict,
                 format!("`{name}` was published by somebody else at the same time"),

@@ -1,7 +1,6 @@
 //! Places of objects: a local folder, or an object store by URL with credentials from the environment.
 
-use super::StoreError;
-use datafusion::object_store::local::LocalFileSystem;
+use super::{DurableLocal, StoreError};
 use datafusion::object_store::memory::InMemory;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::prefix::PrefixStore;
@@ -13,8 +12,8 @@ use url::Url;
 /// Where objects lie.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Location {
-    /// A folder, made where it doesn't exist.
-    Folder(PathBuf),
+    /// A folder, made where it doesn't exist. Without `syncs` a write isn't waited for until it is on the disk.
+    Folder { path: PathBuf, syncs: bool },
     /// `s3://bucket/prefix`, `gs://…`, `az://…`
     Url(String),
 }
@@ -25,20 +24,23 @@ pub struct Objects {
     pub store: Arc<dyn ObjectStore>,
     pub shown: String,
     /// The same as `store`, where it is a local folder.
-    pub local: Option<Arc<LocalFileSystem>>,
+    pub local: Option<DurableLocal>,
+}
+
+impl Location {
+    pub fn folder(path: PathBuf) -> Location {
+        Location::Folder { path, syncs: true }
+    }
 }
 
 /// Opens a place. Credentials are taken as object_store takes them from the environment, and appear in no message.
 pub fn open_objects(location: &Location) -> Result<Objects, StoreError> {
     match location {
-        Location::Folder(folder) => {
-            let shown = folder.display().to_string();
-            let failed = |cause: String| StoreError::Location { location: shown.clone(), cause };
-            std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
-            let store = LocalFileSystem::new_with_prefix(folder).map_err(|e| failed(super::error::cause(&e)))?;
-            // Folders that a removed file leaves empty go with it.
-            let local = Arc::new(store.with_automatic_cleanup(true));
-            Ok(Objects { store: local.clone(), shown, local: Some(local) })
+        Location::Folder { path, syncs } => {
+            let shown = path.display().to_string();
+            let failed = |e| StoreError::Location { location: shown.clone(), cause: super::error::cause(&e) };
+            let local = DurableLocal::open(path, *syncs).map_err(failed)?;
+            Ok(Objects { store: Arc::new(local.clone()), shown, local: Some(local) })
         }
         Location::Url(text) => {
             let failed = |cause: String| StoreError::Location { location: without_secrets(text), cause };

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A record with its number in its log and the digest of its bytes, which its child carries.
 #[derive(Clone, PartialEq, Debug)]
@@ -117,44 +118,104 @@ impl Store {
         }
     }
 
-    /// Appends a record behind `parent`. `make` gets the number and the parent's digest. Where another writer took the
-    /// number first, `rebase` says whether to go on behind their record.
+    /// Appends a record behind `parent`. `make` gets its number and the record before it. Where another writer took the
+    /// number first, `meet` says how to go on.
     ///
-    /// A put whose answer was lost may have landed: `is_mine` knows the own record again by its id.
+    /// A put that failed may have landed, and one that "exists already" may be an earlier try of the same put: `is_mine` knows
+    /// the own record again by its id. After an error nothing that the record refers to may be removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where `meet` gives up, or others are always faster; [`StoreError::Unknown`] where it can't be
+    /// found out whether the record is there.
     pub(super) async fn append<T: Serialize + DeserializeOwned + Clone>(
         &self,
         folder: &Path,
         mut parent: Option<Numbered<T>>,
-        make: impl Fn(u64, Option<String>) -> T,
+        make: impl Fn(u64, Option<&Numbered<T>>) -> T,
         is_mine: impl Fn(&T) -> bool,
-        rebase: impl Fn(&T) -> bool,
+        meet: impl Fn(&T) -> Meeting,
         name: &str,
-    ) -> Result<Numbered<T>, StoreError> {
+    ) -> Result<Appended<T>, StoreError> {
         let mut number = 1;
         for attempt in 0..ATTEMPTS {
             number = parent.as_ref().map_or(0, |parent| parent.number) + 1;
-            let record = make(number, parent.as_ref().map(|parent| parent.blake3.clone()));
+            let record = make(number, parent.as_ref());
             let bytes = manifest::write(&record);
             let path = record_path(folder, number);
             let outcome = self.create(&path, bytes.clone()).await;
             if outcome.is_ok() {
-                return Ok(Numbered { number, blake3: digest(&bytes), record: Arc::new(record) });
+                return Ok(Appended::Own(Numbered { number, blake3: digest(&bytes), record: Arc::new(record) }));
             }
-            match self.record::<T>(folder, number).await? {
-                Some(found) if is_mine(&found.record) => return Ok(found),
-                Some(found) if rebase(&found.record) => parent = Some(found),
-                Some(found) => return Err(StoreError::Conflict { name: name.to_owned(), version: found.number }),
-                // Nothing landed: an error of the store itself, or a conditional put that failed for no visible reason.
-                None if matches!(outcome, Err(StoreError::Exists { .. })) => {}
-                None => return outcome.map(|()| Numbered { number, blake3: digest(&bytes), record: Arc::new(record) }),
+            let unknown = |cause: &StoreError| StoreError::Unknown {
+                name: name.to_owned(),
+                version: number,
+                cause: cause.cause(),
+            };
+            match self.record::<T>(folder, number).await {
+                Ok(Some(found)) if is_mine(&found.record) => {
+                    self.keep(&path).await.map_err(|e| unknown(&e))?;
+                    return Ok(Appended::Own(found));
+                }
+                Ok(Some(found)) => match meet(&found.record) {
+                    Meeting::Behind => parent = Some(found),
+                    Meeting::Theirs => return Ok(Appended::Theirs(found)),
+                    Meeting::Stop => {
+                        return Err(StoreError::Conflict { name: name.to_owned(), version: found.number });
+                    }
+                },
+                // A conditional put that lost against another one that didn't land either.
+                Ok(None) if matches!(outcome, Err(StoreError::Exists { .. })) => {}
+                Ok(None) => return Err(outcome.err().unwrap_or(StoreError::Exists { path: path.to_string() })),
+                Err(error) => return Err(unknown(outcome.as_ref().err().unwrap_or(&error))),
             }
-            let longest = 50u64.saturating_mul(1 << attempt.min(6));
-            // Full jitter from the id's random bits keeps writers from meeting again and again.
-            let jitter = uuid::Uuid::now_v7().as_u128() as u64 % longest.max(1);
-            tokio::time::sleep(std::time::Duration::from_millis(jitter)).await;
+            tokio::time::sleep(pause(attempt)).await;
         }
         Err(StoreError::Conflict { name: name.to_owned(), version: number })
     }
+
+    /// Makes what is there stay there, where an error left open whether it would.
+    async fn keep(&self, path: &Path) -> Result<(), StoreError> {
+        match &self.local {
+            Some(local) => local.keep(path).await.map_err(|e| self.failed("sync", path, e)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a writer goes on behind a record that somebody else put where its own should be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Meeting {
+    /// Its record comes behind theirs.
+    Behind,
+    /// Theirs says all that its own would.
+    Theirs,
+    /// What it wants to say has to be worked out again.
+    Stop,
+}
+
+/// A record that is in a log now.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Appended<T> {
+    Own(Numbered<T>),
+    /// Somebody else's, which makes the own one needless.
+    Theirs(Numbered<T>),
+}
+
+impl<T> Appended<T> {
+    /// The record, whoever wrote it.
+    pub fn into_record(self) -> Numbered<T> {
+        match self {
+            Appended::Own(record) | Appended::Theirs(record) => record,
+        }
+    }
+}
+
+/// How long a writer waits before its next try: any time up to a bound that doubles, so that writers don't meet again and
+/// again (full jitter), and never long.
+fn pause(attempt: u32) -> Duration {
+    let longest = 50u64.saturating_mul(1 << attempt.min(10)).min(5_000);
+    // The id's low bits are random.
+    Duration::from_millis(uuid::Uuid::now_v7().as_u128() as u64 % longest)
 }
 
 /// A path as the store gave it: encoded once, and not again.

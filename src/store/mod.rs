@@ -13,22 +13,28 @@
 //! which is the one primitive that every backend has: exactly one writer wins a number, and until then nothing of a build
 //! can be seen. A build that is interrupted leaves at most files that no record names. object_store is opened nowhere else.
 
+mod disk;
+mod durable;
 mod error;
+mod fsck;
 mod location;
 mod log;
+mod probe;
 mod sources;
 mod slices;
 
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use durable::DurableLocal;
 pub use error::StoreError;
+pub use fsck::{Damage, Fsck};
 pub use location::{Location, Objects, open_objects};
-pub use log::Numbered;
+pub use log::{Appended, Numbered};
 pub use slices::{HeadFacts, SliceHead};
 
 use crate::manifest::FORMAT;
 use crate::memo::Memo;
 use crate::parallel;
 use bytes::Bytes;
-use datafusion::object_store::local::LocalFileSystem;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use futures::{StreamExt, TryStreamExt};
@@ -39,7 +45,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Store {
     objects: Arc<dyn ObjectStore>,
-    local: Option<Arc<LocalFileSystem>>,
+    local: Option<DurableLocal>,
     /// What people call it in messages: a path or a URL without secrets.
     shown: String,
     environment: String,
@@ -57,20 +63,28 @@ struct Identity {
 impl Store {
     /// Opens a store, making it where there is none yet. Refuses one of a format that this version doesn't know.
     pub async fn open(location: &Location) -> Result<Store, StoreError> {
-        let Objects { store: objects, shown, local } = open_objects(location)?;
+        Store::over(open_objects(location)?).await
+    }
+
+    /// As [`Store::open`], in a place that is open already.
+    pub async fn over(objects: Objects) -> Result<Store, StoreError> {
+        let Objects { store: objects, shown, local } = objects;
         let environment = "main".to_owned();
         let mut store = Store { objects, local, shown, environment, identity: String::new(), memo: Memo::none() };
         let path = Path::from("store.json");
         let bytes = match store.read(&path).await? {
             Some(bytes) => bytes,
             None => {
+                store.probe().await?;
                 let identity = Identity { format: FORMAT, id: new_id() };
                 let bytes = crate::manifest::write(&identity);
                 match store.create(&path, bytes.clone()).await {
                     Ok(()) => Bytes::from(bytes),
-                    // Somebody else made it at the same time: theirs counts.
-                    Err(StoreError::Exists { .. }) => store.read(&path).await?.unwrap_or_default(),
-                    Err(error) => return Err(error),
+                    // Somebody else made it at the same time, or the answer was lost: what is there counts.
+                    Err(error) => match store.read(&path).await? {
+                        Some(bytes) => bytes,
+                        None => return Err(error),
+                    },
                 }
             }
         };
@@ -102,9 +116,23 @@ impl Store {
         }
     }
 
+    /// The digest of an object's bytes; `None` where there is none.
+    async fn digest_of(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        let mut stream = match self.objects.get(path).await {
+            Ok(result) => result.into_stream(),
+            Err(datafusion::object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.failed("read", path, error)),
+        };
+        let mut hasher = blake3::Hasher::new();
+        while let Some(bytes) = stream.try_next().await.map_err(|e| self.failed("read", path, e))? {
+            hasher.update(&bytes);
+        }
+        Ok(Some(hasher.finalize().to_hex().to_string()))
+    }
+
     async fn is_there(&self, path: &Path) -> Result<bool, StoreError> {
         // On a local disk this takes less than handing it to a thread that may wait, which is done for everything else.
-        if let Some(file) = self.local.as_ref().and_then(|local| local.path_to_filesystem(path).ok())
+        if let Some(file) = self.local.as_ref().and_then(|local| local.file(path).ok())
             && let Ok(there) = file.try_exists()
         {
             return Ok(there);
@@ -118,8 +146,7 @@ impl Store {
 
     /// Creates an object; [`StoreError::Exists`] where there is one already.
     async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<(), StoreError> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.objects.put_opts(path, PutPayload::from(bytes), options).await {
+        match self.objects.put_opts(path, PutPayload::from(bytes), creating()).await {
             Ok(_) => Ok(()),
             Err(datafusion::object_store::Error::AlreadyExists { .. }) => {
                 Err(StoreError::Exists { path: path.to_string() })
@@ -136,6 +163,11 @@ impl Store {
     fn failed(&self, action: &'static str, path: &Path, error: datafusion::object_store::Error) -> StoreError {
         StoreError::Io { action, store: self.shown.clone(), path: path.to_string(), cause: error::cause(&error) }
     }
+}
+
+/// Nothing that is there is written over.
+fn creating() -> PutOptions {
+    PutOptions { mode: PutMode::Create, ..PutOptions::default() }
 }
 
 /// Reads of the store that are under way at the same time.

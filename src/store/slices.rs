@@ -1,6 +1,7 @@
 //! Builds and commits of slices.
 
-use super::{Numbered, Store, StoreError};
+use super::log::Meeting;
+use super::{Appended, Numbered, Store, StoreError};
 use crate::manifest::{self, BuildRecord, BuildReference, CommitKind, CommitRecord, KeyRecord, Keys, digest};
 use crate::memo;
 use crate::name::RelationName;
@@ -102,19 +103,59 @@ impl Store {
         Ok(records)
     }
 
-    /// Publishes a commit behind `parent`. A commit that another builder of the same slice made meanwhile and that read
-    /// no newer inputs is followed; one that read newer inputs wins.
+    /// Publishes a commit behind `parent`. Where another builder of the same slice was faster, their record and this one are
+    /// compared by the versions of their inputs: an older input never overwrites a newer one.
+    ///
+    /// | theirs | then |
+    /// |---|---|
+    /// | a hold, or a rollback, which holds | theirs stands |
+    /// | means the same, over inputs at least as new | theirs stands |
+    /// | reads nothing newer | this one goes behind it |
+    /// | anything else | [`StoreError::Conflict`]: to be built again on what is published now |
     pub async fn commit(
         &self,
         slice: &RelationName,
         parent: Option<Numbered<CommitRecord>>,
         commit: CommitRecord,
-    ) -> Result<Numbered<CommitRecord>, StoreError> {
-        let make = |number: u64, parent: Option<String>| CommitRecord { version: number, parent, ..commit.clone() };
+    ) -> Result<Appended<CommitRecord>, StoreError> {
+        let make = |number: u64, parent: Option<&Numbered<CommitRecord>>| CommitRecord {
+            version: number,
+            parent: parent.map(|parent| parent.blake3.clone()),
+            ..commit.clone()
+        };
         let is_mine = |record: &CommitRecord| record.id == commit.id;
-        let ours = |name: &str| commit.inputs.iter().find(|input| input.name == name).map_or(0, |input| input.version);
-        let rebase = |theirs: &CommitRecord| theirs.inputs.iter().all(|input| input.version <= ours(&input.name));
-        self.append(&self.log_folder(slice), parent, make, is_mine, rebase, &slice.to_string()).await
+        let meet = |theirs: &CommitRecord| meeting(&commit, theirs);
+        self.append(&self.log_folder(slice), parent, make, is_mine, meet, &slice.to_string()).await
+    }
+
+    /// Appends what is made of the newest record, however often that changes meanwhile; `make` gives nothing where there is
+    /// nothing to say any more.
+    ///
+    /// # Errors
+    /// Those of the store, and [`StoreError::Conflict`] where others are always faster.
+    pub async fn commit_anyway(
+        &self,
+        slice: &RelationName,
+        id: &str,
+        make: impl Fn(&CommitRecord) -> Option<CommitRecord>,
+    ) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+        let Some(head) = self.slice_head(slice).await? else { return Ok(None) };
+        if make(&head.record).is_none() {
+            return Ok(None);
+        }
+        let of = |number: u64, parent: Option<&Numbered<CommitRecord>>| {
+            // Only records that `make` has something to say of become parents.
+            let parent = parent.unwrap_or(&head);
+            let record = make(&parent.record).unwrap_or_else(|| CommitRecord::clone(&parent.record));
+            CommitRecord { version: number, id: id.to_owned(), parent: Some(parent.blake3.clone()), ..record }
+        };
+        let meet = |theirs: &CommitRecord| if make(theirs).is_some() { Meeting::Behind } else { Meeting::Theirs };
+        let is_mine = |record: &CommitRecord| record.id == id;
+        let parent = Some(head.clone());
+        match self.append(&self.log_folder(slice), parent, of, is_mine, meet, &slice.to_string()).await? {
+            Appended::Own(record) => Ok(Some(record)),
+            Appended::Theirs(_) => Ok(None),
+        }
     }
 
     /// The folder of a build's files.
@@ -178,13 +219,15 @@ impl Store {
             return Ok(self.is_there(&path).await?.then(|| Arc::new(record)));
         }
         let Some((found, record)) = self.build(&slice, &reference.id).await? else { return Ok(None) };
-        if found == *reference {
-            memo.put(key, record.as_ref());
+        if found.blake3 != reference.blake3 {
+            let cause = "it isn't the record that was published".to_owned();
+            return Err(StoreError::Corrupt { path: path.to_string(), cause });
         }
+        memo.put(key, record.as_ref());
         Ok(Some(record))
     }
 
-    fn record_of(&self, build: &BuildReference) -> Option<Path> {
+    pub(super) fn record_of(&self, build: &BuildReference) -> Option<Path> {
         Some(self.build_folder(&RelationName::parse(&build.slice)?, &build.id).join("build.json"))
     }
 
@@ -222,6 +265,47 @@ impl Store {
     fn log_folder(&self, slice: &RelationName) -> Path {
         Path::from_iter(["heads", self.environment.as_str(), slice.domain(), slice.name()])
     }
+}
+
+/// How a commit goes on behind one that was faster.
+fn meeting(ours: &CommitRecord, theirs: &CommitRecord) -> Meeting {
+    match theirs.kind {
+        kind if kind.holds() => return Meeting::Theirs,
+        CommitKind::Drop if ours.kind == CommitKind::Drop => return Meeting::Theirs,
+        CommitKind::Drop | CommitKind::Release => return Meeting::Behind,
+        _ => {}
+    }
+    // Whoever drops it hadn't seen this.
+    if ours.kind == CommitKind::Drop {
+        return Meeting::Stop;
+    }
+    let versions = |commit: &CommitRecord| -> BTreeMap<String, u64> {
+        commit.inputs.iter().map(|input| (input.name.clone(), input.version)).collect()
+    };
+    let (our, their) = (versions(ours), versions(theirs));
+    // What reads other relations isn't older or newer.
+    let same_inputs = our.keys().eq(their.keys());
+    let older = |left: &BTreeMap<String, u64>, right: &BTreeMap<String, u64>| {
+        left.iter().any(|(name, version)| right.get(name).is_some_and(|other| version < other))
+    };
+    let (ours_older, theirs_older) = (older(&our, &their), older(&their, &our));
+    if same_inputs && !theirs_older && means_the_same(ours, theirs) {
+        return Meeting::Theirs;
+    }
+    if ours_older { Meeting::Stop } else { Meeting::Behind }
+}
+
+/// Whether two commits would show the same columns of the same query over the same inputs.
+fn means_the_same(one: &CommitRecord, other: &CommitRecord) -> bool {
+    let meaning = |commit: &CommitRecord| {
+        let preimage = commit.preimage.as_ref()?;
+        let columns = preimage.columns.iter().map(|column| (column.name.clone(), column.fingerprint.clone()));
+        Some((preimage.engine.clone(), preimage.row.clone(), columns.collect::<Vec<_>>()))
+    };
+    let shown = |commit: &CommitRecord| {
+        commit.columns.iter().map(|label| (label.name.clone(), label.data_type.clone())).collect::<Vec<_>>()
+    };
+    meaning(one).is_some() && meaning(one) == meaning(other) && shown(one) == shown(other)
 }
 
 fn slice_folder(slice: &RelationName) -> Path {

@@ -1,10 +1,12 @@
 //! Source versions.
 
-use super::{Numbered, Store, StoreError};
+use super::log::Meeting;
+use super::{Appended, Numbered, Store, StoreError};
 use crate::manifest::SourceVersion;
 use crate::name::RelationName;
 use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
+use std::collections::BTreeMap;
 
 impl Store {
     /// The newest version of a source; `None` where it was never frozen.
@@ -21,16 +23,36 @@ impl Store {
         self.record(&log_folder(source), version).await
     }
 
-    /// Publishes a version behind `parent`. Somebody else's freeze at the same time is a conflict: its files may differ.
+    /// Publishes a version behind `parent`. Somebody else's freeze at the same time is a conflict, unless they froze the same
+    /// rows of the same files.
     pub async fn publish_source(
         &self,
         source: &RelationName,
         parent: Option<Numbered<SourceVersion>>,
         version: SourceVersion,
-    ) -> Result<Numbered<SourceVersion>, StoreError> {
-        let make = |number: u64, parent: Option<String>| SourceVersion { version: number, parent, ..version.clone() };
+    ) -> Result<Appended<SourceVersion>, StoreError> {
+        let make = |number: u64, parent: Option<&Numbered<SourceVersion>>| SourceVersion {
+            version: number,
+            parent: parent.map(|parent| parent.blake3.clone()),
+            ..version.clone()
+        };
         let is_mine = |record: &SourceVersion| record.id == version.id;
-        self.append(&log_folder(source), parent, make, is_mine, |_| false, &source.to_string()).await
+        let raw = |version: &SourceVersion| {
+            version.files.iter().map(|file| (file.path.clone(), file.blake3.clone())).collect::<BTreeMap<_, _>>()
+        };
+        let meet = |theirs: &SourceVersion| {
+            let declared = |version: &SourceVersion| {
+                (
+                    version.columns.clone(),
+                    version.key.clone(),
+                    version.partition_by.clone(),
+                    version.file_format.clone(),
+                )
+            };
+            let same = theirs.content == version.content && declared(theirs) == declared(&version);
+            if same && raw(theirs) == raw(&version) { Meeting::Theirs } else { Meeting::Stop }
+        };
+        self.append(&log_folder(source), parent, make, is_mine, meet, &source.to_string()).await
     }
 
     /// Removes data files that no record names. What can't be removed stays: nothing refers to it.
@@ -50,6 +72,6 @@ fn folder(source: &RelationName) -> Path {
     Path::from_iter(["sources", source.domain(), source.name()])
 }
 
-fn log_folder(source: &RelationName) -> Path {
+pub(super) fn log_folder(source: &RelationName) -> Path {
     folder(source).join("log")
 }

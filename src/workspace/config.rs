@@ -9,6 +9,7 @@
 //!
 //! [store]
 //! url = ".pie/store"          # a folder, or s3://…, gs://…, az://…
+//! sync = true                 # of a folder: what is published outlasts a power loss
 //!
 //! [build]
 //! jobs = 2                    # slices at once; the number of cores by default
@@ -61,7 +62,7 @@ impl Config {
         Config {
             name: root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             sources_root: root.to_owned(),
-            store: Location::Folder(root.join(".pie").join("store")),
+            store: Location::folder(root.join(".pie").join("store")),
             limits: Limits::default(),
             jobs: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
             memory: default_memory(),
@@ -96,6 +97,7 @@ struct Sources {
 #[serde(deny_unknown_fields, default)]
 struct Store {
     url: Option<String>,
+    sync: Option<toml::Spanned<bool>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -129,7 +131,7 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
                 Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}"))
                     .at(Span::new(id, range.start.min(text.len()), range.end.min(text.len())), "here")
                     .with_help(
-                        "the tables are [project] name; [sources] root; [store] url; [build] jobs, memory; [limits] file_bytes, \
+                        "the tables are [project] name; [sources] root; [store] url, sync; [build] jobs, memory; [limits] file_bytes, \
                          project_files, query_bytes, query_tokens, operands, nesting, diagnostics_per_file",
                     ),
             );
@@ -143,13 +145,19 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
         config.sources_root = root.join(folder);
     }
     if let Some(url) = file.store.url {
-        config.store = if url.contains("://") { Location::Url(url) } else { Location::Folder(root.join(url)) };
+        config.store = if url.contains("://") { Location::Url(url) } else { Location::folder(root.join(url)) };
     }
     let mut bad = |span: std::ops::Range<usize>, message: &str, help: &str| {
         let at = Span::new(id, span.start, span.end);
         diagnostics
             .push(Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}")).at(at, "here").with_help(help));
     };
+    if let Some(sync) = file.store.sync {
+        match &mut config.store {
+            Location::Folder { syncs, .. } => *syncs = *sync.get_ref(),
+            Location::Url(_) => bad(sync.span(), "`sync` is for stores in a folder", "leave it out"),
+        }
+    }
     if let Some(jobs) = file.build.jobs {
         if *jobs.get_ref() == 0 {
             bad(jobs.span(), "`jobs` must be at least 1", "leave it out to use every core");

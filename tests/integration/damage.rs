@@ -1,6 +1,7 @@
 //! A store that isn't as pie left it, and builds that don't end: what was published stays served, and nothing is silent.
 
 use crate::pie;
+use icepie::manifest::{self, BuildRecord, BuildReference, CommitRecord};
 use std::path::{Path, PathBuf};
 
 /// A project of one source and two slices, built once.
@@ -61,7 +62,7 @@ fn records_of_a_newer_pie_are_refused() {
     let dir = built();
     let record = &stored(dir.path(), &["heads", "large"])[0];
     let text = std::fs::read_to_string(record).expect("the record can be read");
-    std::fs::write(record, text.replace("\"format\": 2", "\"format\": 3")).expect("the record can be written");
+    std::fs::write(record, text.replace("\"format\": 3", "\"format\": 4")).expect("the record can be written");
     let output = pie::run(dir.path(), &["build"]);
     assert_eq!(output.code, 1, "{}", output.err);
     assert!(output.err.contains("E0603"), "{}", output.err);
@@ -188,16 +189,17 @@ fn verify_finds_published_rows_that_the_query_does_not_give() {
     assert_eq!(run(&["build"]).code, 0);
     // The first build's rows under the second one's keys: pie takes them for fresh.
     let records: Vec<PathBuf> = stored(dir.path(), &["large/builds", "build.json"]);
-    let read = |path: &PathBuf| -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(path).expect("a record can be read")).expect("a record is JSON")
-    };
+    let bytes = |path: &PathBuf| std::fs::read(path).expect("a record can be read");
+    let read = |path: &PathBuf| manifest::read::<BuildRecord>(&bytes(path)).expect("a record");
     let (mut old, new) = (read(&records[0]), read(&records[1]));
+    old.keys = new.keys;
+    let forged = manifest::write(&old);
+    std::fs::write(&records[0], &forged).expect("a record can be written");
     let head = &stored(dir.path(), &["heads", "large"])[1];
-    let text = std::fs::read_to_string(head).expect("a record can be read");
-    let id = |record: &serde_json::Value| record["id"].as_str().expect("a build has an id").to_owned();
-    std::fs::write(head, text.replace(&id(&new), &id(&old))).expect("a record can be written");
-    old["keys"] = new["keys"].clone();
-    std::fs::write(&records[0], old.to_string()).expect("a record can be written");
+    let mut commit: CommitRecord = manifest::read(&bytes(head)).expect("a record");
+    let build = BuildReference { slice: old.slice, id: old.id, blake3: manifest::digest(&forged) };
+    commit.build = Some(build);
+    std::fs::write(head, manifest::write(&commit)).expect("a record can be written");
     assert_eq!(run(&["plan", "large", "--detailed-exitcode"]).code, 0, "pie notices nothing");
 
     let output = run(&["verify", "--format", "json"]);

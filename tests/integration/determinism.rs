@@ -1,13 +1,12 @@
 //! The same inputs give the same rows and digests, however the work is shared out: tasks, batches and memory don't show.
 
 use icepie::diagnostic::Code;
-use icepie::driver::{self, Session};
+use icepie::driver::{self, Manner, Session};
 use icepie::exec::RuntimeOptions;
 use icepie::workspace;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 const ROWS: u32 = 20_000;
 
@@ -71,8 +70,7 @@ async fn digests(options: RuntimeOptions) -> BTreeMap<String, String> {
     let cancelled = tokio_util::sync::CancellationToken::new();
     let frozen = driver::freeze(&project, &session, None, None, &cancelled, |_| {}).await;
     assert!(frozen.iter().all(|source| source.outcome.is_some()), "{frozen:?}");
-    let progress = Arc::new(icepie::build::Quiet);
-    let built = driver::build(&project, &session, None, 2, progress, cancelled, |_| {}).await.expect("the store works");
+    let built = driver::build(&project, &session, None, &Manner::quiet(2), |_| {}).await.expect("the store works");
     for slice in &built.report.slices {
         // Some aggregates can't spill: they may end for want of memory, never in other rows.
         let starved = slice.diagnostics.iter().any(|diagnostic| diagnostic.code == Code::OutOfMemory);

@@ -15,3 +15,4 @@ mod pie;
 mod properties;
 mod schemas;
 mod spec;
+mod store;

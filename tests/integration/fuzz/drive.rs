@@ -4,16 +4,15 @@
 use super::content::Content;
 use super::print;
 use super::project::Project;
-use icepie::build::{Outcome, Quiet};
+use icepie::build::Outcome;
 use icepie::diagnostic::{Diagnostic, human};
-use icepie::driver::{self, Session};
+use icepie::driver::{self, Manner, Session};
 use icepie::freeze::Replace;
 use icepie::incremental::Action;
 use icepie::name::RelationName;
 use icepie::semantic::Slice;
 use icepie::workspace::{self, Workspace};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What asynchronous work runs on: everything on the thread that asks, so that a fault planted for that thread is met
@@ -137,8 +136,7 @@ pub async fn build(project: &driver::Project, read: bool) -> Result<Built, Strin
         }
     }
     let planned = driver::plan(project, &session, None).await.map_err(|e| told(&[e.diagnostic()]))?;
-    let quiet = Arc::new(Quiet);
-    let built = driver::build(project, &session, None, 2, quiet, token, |_| {}).await;
+    let built = driver::build(project, &session, None, &Manner::quiet(2), |_| {}).await;
     let report = built.map_err(|e| told(&[e.diagnostic()]))?.report;
     let found: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
     let mut result = Built {

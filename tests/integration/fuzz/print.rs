@@ -18,7 +18,8 @@ pub fn files(project: &Project) -> BTreeMap<String, String> {
         declarations.push((slice.place, slice.name.to_string(), slice_text(slice)));
     }
     declarations.sort();
-    let mut files = BTreeMap::from([("pie.toml".to_owned(), "[project]\nname = \"fuzz\"\n".to_owned())]);
+    let mut files =
+        BTreeMap::from([("pie.toml".to_owned(), "[project]\nname = \"fuzz\"\n\n[store]\nsync = false\n".to_owned())]);
     let domains =
         project.domains.iter().map(|domain| format!("domain {} {{ owner 'team {}' }}\n", domain.name, domain.owner));
     files.insert("main.pie".to_owned(), domains.collect::<String>());

@@ -1,0 +1,318 @@
+//! The whole store, read and held against itself.
+//!
+//! Two kinds of findings: **damage**, which is something that was acknowledged and isn't there as it was written, and
+//! **leftovers**, which nothing refers to: of builds that were interrupted or have been replaced. These are no fault.
+
+use super::{Store, StoreError};
+use crate::manifest::{self, BuildRecord, CommitRecord, DataFile, KeyRecord, ReadError, SourceVersion, digest};
+use crate::name::RelationName;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
+use futures::TryStreamExt;
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// What came of looking at a whole store.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Fsck {
+    /// Commits and source versions.
+    pub records: usize,
+    pub builds: usize,
+    pub data_files: usize,
+    /// Bytes of data files; with `deep` all of them were read.
+    pub data_bytes: u64,
+    /// What isn't as it was written, in the order of paths.
+    pub damage: Vec<Damage>,
+    /// What nothing refers to.
+    pub leftovers: Vec<String>,
+    pub leftover_bytes: u64,
+}
+
+/// Something that isn't as it was written.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Damage {
+    /// The object.
+    pub path: String,
+    pub what: String,
+    /// The source or slice whose rows it is about, where that can be told.
+    pub of: Option<String>,
+}
+
+/// Everything in a store by path, and what was found so far.
+struct Looking<'a> {
+    store: &'a Store,
+    objects: BTreeMap<Path, ObjectMeta>,
+    /// What something refers to, or is a record itself.
+    known: HashSet<Path>,
+    found: Fsck,
+}
+
+impl Store {
+    /// Looks at everything: every record must be readable, follow its parent, and lead to builds whose files are there, in
+    /// their size; `deep` reads all data files too, and compares their digests. Linear in the store's objects, and with
+    /// `deep` in its bytes. What somebody publishes meanwhile may be left out.
+    pub async fn fsck(&self, deep: bool) -> Result<Fsck, StoreError> {
+        // What data refers to is listed after what refers: nobody then sees the one without the other.
+        let logs = self.logs().await?;
+        let list = self.objects.list(None).try_collect::<Vec<_>>().await;
+        let objects = list.map_err(|e| self.failed("list", &Path::default(), e))?;
+        let objects = objects.into_iter().map(|meta| (meta.location.clone(), meta)).collect();
+        let mut looking = Looking { store: self, objects, known: HashSet::new(), found: Fsck::default() };
+        looking.known.insert(Path::from("store.json"));
+        let mut commits: Vec<CommitRecord> = Vec::new();
+        for (folder, numbers) in logs {
+            match folder.parts().next().as_ref().map(AsRef::as_ref) {
+                Some("heads") => commits.extend(looking.log::<CommitRecord>(&folder, &numbers).await?),
+                _ => {
+                    for version in looking.log::<SourceVersion>(&folder, &numbers).await? {
+                        let converted = version.files.iter().filter_map(|file| file.converted.as_ref());
+                        looking.data(converted, &version.source, deep).await?;
+                    }
+                }
+            }
+        }
+        looking.builds(&commits, deep).await?;
+        looking.keys().await?;
+        let Looking { objects, known, mut found, .. } = looking;
+        for (path, meta) in objects.iter().filter(|(path, _)| !known.contains(*path)) {
+            found.leftovers.push(path.to_string());
+            found.leftover_bytes += meta.size;
+        }
+        found.damage.sort();
+        found.damage.dedup();
+        Ok(found)
+    }
+
+    /// The folders of all logs with the numbers in them.
+    async fn logs(&self) -> Result<BTreeMap<Path, BTreeSet<u64>>, StoreError> {
+        let mut logs: BTreeMap<Path, BTreeSet<u64>> = BTreeMap::new();
+        for root in ["heads", "sources"] {
+            let root = Path::from(root);
+            let mut list = self.objects.list(Some(&root));
+            while let Some(meta) = list.try_next().await.map_err(|e| self.failed("list", &root, e))? {
+                let Some(number) = super::log::number(&meta.location) else { continue };
+                let mut parts: Vec<_> = meta.location.parts().collect();
+                parts.pop();
+                logs.entry(Path::from_iter(parts)).or_default().insert(number);
+            }
+        }
+        Ok(logs)
+    }
+}
+
+/// What the two kinds of log have in common.
+trait Logged: DeserializeOwned {
+    fn number(&self) -> u64;
+    fn parent(&self) -> Option<&str>;
+    fn name(&self) -> &str;
+    fn id(&self) -> &str;
+    /// Whether a folder is the log of a relation.
+    fn belongs(name: &RelationName, folder: &Path) -> bool;
+}
+
+impl Logged for CommitRecord {
+    fn number(&self) -> u64 {
+        self.version
+    }
+    fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
+    }
+    fn name(&self) -> &str {
+        &self.slice
+    }
+    fn belongs(name: &RelationName, folder: &Path) -> bool {
+        let log = Path::from_iter([name.domain(), name.name()]);
+        // In whatever environment.
+        folder.parts().skip(2).eq(log.parts())
+    }
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Logged for SourceVersion {
+    fn number(&self) -> u64 {
+        self.version
+    }
+    fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
+    }
+    fn name(&self) -> &str {
+        &self.source
+    }
+    fn belongs(name: &RelationName, folder: &Path) -> bool {
+        super::sources::log_folder(name) == *folder
+    }
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Looking<'_> {
+    fn damage(&mut self, path: &Path, of: &str, what: impl Into<String>) {
+        self.found.damage.push(Damage { path: path.to_string(), what: what.into(), of: Some(of.to_owned()) });
+    }
+
+    /// The records of a log that are whole.
+    async fn log<T: Logged>(&mut self, folder: &Path, numbers: &BTreeSet<u64>) -> Result<Vec<T>, StoreError> {
+        let last = numbers.last().copied().unwrap_or(0);
+        // Of a log without any whole record the folder says whose it is.
+        let mut name = folder.to_string();
+        let mut records = Vec::new();
+        let mut ids: HashMap<String, u64> = HashMap::new();
+        let mut before: Option<String> = None;
+        for number in 1..=last {
+            let path = folder.clone().join(format!("{number:020}.json"));
+            self.known.insert(path.clone());
+            let Some(bytes) = self.store.read(&path).await? else {
+                self.damage(&path, &name, "it is missing, and later ones are there");
+                before = None;
+                continue;
+            };
+            self.found.records += 1;
+            let parent = before.replace(digest(&bytes));
+            let record: T = match manifest::read(&bytes) {
+                Ok(record) => record,
+                Err(error) => {
+                    self.damage(&path, &name, told(&error));
+                    // What was there before is what the next one follows.
+                    before = None;
+                    continue;
+                }
+            };
+            let here = RelationName::parse(record.name()).is_some_and(|name| T::belongs(&name, folder));
+            if here {
+                record.name().clone_into(&mut name);
+            }
+            if record.number() != number || !here {
+                let what = format!("it is the record of `{}`, version {}", record.name(), record.number());
+                self.damage(&path, &name, what);
+            }
+            if (parent.is_some() || number == 1) && record.parent() != parent.as_deref() {
+                self.damage(&path, &name, "it doesn't follow the record before it");
+            }
+            if let Some(first) = ids.insert(record.id().to_owned(), number) {
+                self.damage(&path, &name, format!("it has the id of record {first}"));
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// The builds that commits refer to, and those that only keys lead to.
+    async fn builds(&mut self, commits: &[CommitRecord], deep: bool) -> Result<(), StoreError> {
+        let mut seen: HashSet<Path> = HashSet::new();
+        for commit in commits {
+            let Some(reference) = &commit.build else { continue };
+            let Some(path) = self.store.record_of(reference) else { continue };
+            self.known.insert(path.clone());
+            let Some(bytes) = self.store.read(&path).await? else {
+                self.damage(&path, &commit.slice, format!("version {} serves it, and it is gone", commit.version));
+                continue;
+            };
+            if digest(&bytes) != reference.blake3 {
+                self.damage(&path, &commit.slice, format!("it isn't what version {} refers to", commit.version));
+                continue;
+            }
+            if seen.insert(path.clone()) {
+                self.build(&path, &bytes, deep).await?;
+            }
+        }
+        let open: Vec<Path> = self
+            .objects
+            .keys()
+            .filter(|path| path.filename() == Some("build.json") && !seen.contains(*path))
+            .cloned()
+            .collect();
+        for path in open {
+            self.known.insert(path.clone());
+            if let Some(bytes) = self.store.read(&path).await? {
+                self.build(&path, &bytes, deep).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn build(&mut self, path: &Path, bytes: &[u8], deep: bool) -> Result<(), StoreError> {
+        self.found.builds += 1;
+        match manifest::read::<BuildRecord>(bytes) {
+            Ok(record) => {
+                let files = record.partitions.iter().flat_map(|partition| &partition.files);
+                self.data(files, &record.slice, deep).await
+            }
+            Err(error) => {
+                let what = told(&error);
+                self.found.damage.push(Damage { path: path.to_string(), what, of: None });
+                Ok(())
+            }
+        }
+    }
+
+    async fn data<'f>(
+        &mut self,
+        files: impl Iterator<Item = &'f DataFile>,
+        of: &str,
+        deep: bool,
+    ) -> Result<(), StoreError> {
+        for file in files {
+            let path = super::log::recorded(&file.path);
+            if !self.known.insert(path.clone()) {
+                continue;
+            }
+            // It may have been written after everything was listed.
+            let size = match self.objects.get(&path) {
+                Some(meta) => Some(meta.size),
+                None => match self.store.objects.head(&path).await {
+                    Ok(meta) => Some(meta.size),
+                    Err(datafusion::object_store::Error::NotFound { .. }) => None,
+                    Err(error) => return Err(self.store.failed("read", &path, error)),
+                },
+            };
+            match size {
+                None => self.damage(&path, of, "it is gone"),
+                Some(size) if size != file.size => {
+                    self.damage(&path, of, format!("it has {size} bytes, not {}", file.size));
+                }
+                Some(size) => {
+                    self.found.data_files += 1;
+                    self.found.data_bytes += size;
+                    if deep && self.store.digest_of(&path).await?.is_some_and(|digest| digest != file.blake3) {
+                        self.damage(&path, of, "its bytes aren't what was written");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn keys(&mut self) -> Result<(), StoreError> {
+        let root = Path::from("keys");
+        let paths: Vec<Path> = self.objects.keys().filter(|path| path.prefix_matches(&root)).cloned().collect();
+        for path in paths {
+            let Some(bytes) = self.store.read(&path).await? else { continue };
+            match manifest::read::<KeyRecord>(&bytes) {
+                Ok(key) => {
+                    let build = RelationName::parse(&key.slice)
+                        .map(|slice| self.store.build_folder(&slice, &key.build).join("build.json"));
+                    // A key of a build that is gone finds nothing.
+                    if build.is_some_and(|build| self.objects.contains_key(&build)) {
+                        self.known.insert(path);
+                    }
+                }
+                Err(error) => {
+                    let what = told(&error);
+                    self.found.damage.push(Damage { path: path.to_string(), what, of: None });
+                    self.known.insert(path);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(error: &ReadError) -> String {
+    match error {
+        ReadError::UnknownFormat(format) => format!("it has format {format}, which this pie doesn't know"),
+        ReadError::Damaged(cause) => cause.clone(),
+    }
+}

@@ -1,0 +1,135 @@
+//! A small project over a store that tests can break, restart and look into.
+
+use super::fault::{FaultStore, Script};
+use datafusion::object_store::ObjectStore;
+use datafusion::object_store::memory::InMemory;
+use icepie::build::Outcome;
+use icepie::diagnostic::{Diagnostic, human};
+use icepie::driver::{self, Manner, Project, Session};
+use icepie::name::RelationName;
+use icepie::store::{DurableLocal, Objects, Store, StoreError};
+use icepie::workspace;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Where a world's objects lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Backend {
+    Memory,
+    Local,
+}
+
+pub const BACKENDS: [Backend; 2] = [Backend::Memory, Backend::Local];
+
+/// A project's folder and its store.
+pub struct World {
+    pub dir: TempDir,
+    pub objects: Arc<dyn ObjectStore>,
+}
+
+/// Two slices over one source of text files: the second reads the first.
+const DECLARATIONS: &str = "
+domain shop { owner 'x' }
+
+public source shop.lines {
+  from 'raw/*.csv'
+  columns (id bigint not null, amount int)
+}
+
+public slice shop.doubled {
+  key (id)
+  select id, amount * 2 as amount from lines
+}
+
+public slice shop.total { select sum(amount) as total from doubled }
+";
+
+impl World {
+    pub fn new(backend: Backend) -> World {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let objects: Arc<dyn ObjectStore> = match backend {
+            Backend::Memory => Arc::new(InMemory::new()),
+            Backend::Local => {
+                Arc::new(DurableLocal::open(&dir.path().join("store"), false).expect("the store can be made"))
+            }
+        };
+        let world = World { dir, objects };
+        world.write("pie.toml", "[project]\nname = \"world\"\n");
+        world.write("main.pie", DECLARATIONS);
+        world.add_day(1);
+        world
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        write(self.dir.path(), path, text);
+    }
+
+    /// One more raw file, with one row: the total grows by twice its number.
+    pub fn add_day(&self, day: u64) {
+        self.write(&format!("raw/{day:03}.csv"), &format!("id,amount\n{day},{day}\n"));
+    }
+
+    /// What `shop.total` gives after so many days.
+    pub fn total(days: u64) -> String {
+        format!("total\n{}\n", (1..=days).map(|day| 2 * day).sum::<u64>())
+    }
+
+    pub fn project(&self) -> Project {
+        let project = driver::check(workspace::load(self.dir.path()));
+        assert!(!project.has_errors(), "{:?}", project.diagnostics);
+        project
+    }
+
+    /// The store, failing as the script says.
+    pub async fn store(&self, script: &Arc<Script>) -> Result<Store, StoreError> {
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(FaultStore { inner: Arc::clone(&self.objects), script: Arc::clone(script) });
+        Store::over(Objects { store, shown: "the store".to_owned(), local: None }).await
+    }
+
+    /// A session without faults.
+    pub async fn session(&self, project: &Project) -> Session {
+        let store = self.store(&Script::of(Vec::new())).await.expect("the store opens");
+        Session::over(project, store).expect("a session")
+    }
+}
+
+pub fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder can be made");
+    std::fs::write(path, text).expect("a file can be written");
+}
+
+/// Freezes and builds; what was told, where something failed.
+pub async fn build(project: &Project, session: &Session) -> Result<Vec<(RelationName, Outcome)>, String> {
+    let told = |found: &[Diagnostic]| human::render(found, &project.workspace.sources, false);
+    let manner = Manner::quiet(2);
+    for report in driver::freeze(project, session, None, None, &manner.cancelled, |_| {}).await {
+        if report.outcome.is_none() {
+            return Err(told(&report.diagnostics));
+        }
+    }
+    let built = driver::build(project, session, None, &manner, |_| {}).await.map_err(|e| told(&[e.diagnostic()]))?;
+    let bad: Vec<Diagnostic> = built.report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
+    if !bad.is_empty() {
+        return Err(told(&bad));
+    }
+    Ok(built.report.slices.iter().map(|slice| (slice.plan.name().clone(), slice.outcome)).collect())
+}
+
+/// What a query over published slices gives, as CSV; why not, where it gives nothing.
+pub async fn read(project: &Project, session: &Session, sql: &str) -> Result<String, String> {
+    let told = |found: &[Diagnostic]| human::render(found, &project.workspace.sources, false);
+    let tables = driver::tables(project, session, &Default::default()).await.map_err(|e| told(&[*e]))?;
+    let answer = driver::query(sql, &tables, session).await.map_err(|e| told(&e.diagnostics))?;
+    let mut text = Vec::new();
+    icepie::serve::write(&answer, icepie::serve::Format::Csv, usize::MAX, &mut text).map_err(|e| e.to_string())?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Nothing in the store is damaged.
+pub async fn assert_clean(session: &Session, of: &str) {
+    let found = session.store.fsck(true).await.unwrap_or_else(|e| panic!("{of}: {:?}", e.diagnostic()));
+    assert!(found.damage.is_empty(), "{of}: {:#?}", found.damage);
+}
