@@ -70,9 +70,10 @@ pub async fn rollback(
     };
     let Some(old) = old.filter(|old| old.record.build.is_some()) else {
         let (message, help) = match to {
-            Some(version) => {
-                (format!("version {version} of `{slice}` serves nothing"), format!("`pie log {slice}` lists them"))
-            }
+            Some(version) => (
+                format!("`{slice}` has no version {version} with rows"),
+                format!("`pie log {slice}` lists its versions"),
+            ),
             None => {
                 let message = format!("there is no version of `{slice}` with other rows to go back to");
                 (

@@ -51,7 +51,7 @@ impl BlockHasher {
         self.done.push(self.open.finalize_non_root());
         let (left, right) = self.done.split_at(left_of(self.done.len()));
         let root = merge_subtrees_root(&node(left), &node(right), Mode::Hash);
-        Digested { blake3: root.to_hex().to_string(), blocks: self.done.iter().map(|block| hex(block)).collect() }
+        Digested { blake3: root.to_hex().to_string(), blocks: self.done.iter().map(hex).collect() }
     }
 }
 
