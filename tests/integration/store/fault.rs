@@ -35,6 +35,8 @@ pub enum Fault {
     Missing,
     /// It is delivered twice; the answer is that of the second.
     Twice,
+    /// Nothing is done, and it is acknowledged. No store may do this: suites must notice.
+    Swallow,
 }
 
 pub const ALL: [Fault; 9] = [
@@ -108,6 +110,7 @@ impl ObjectStore for FaultStore {
         match self.script.next("put", location) {
             None | Some(Fault::Flip) => put(payload).await,
             Some(Fault::Before) => Err(broken("nothing was done")),
+            Some(Fault::Swallow) => Ok(PutResult { e_tag: None, version: None }),
             Some(Fault::After) => put(payload).await.and(Err(broken("the answer is lost"))),
             Some(Fault::Hang) => Err(self.script.hang().await),
             Some(Fault::HangAfter) => {
@@ -154,7 +157,7 @@ impl ObjectStore for FaultStore {
                 let stream = futures::stream::once(async move { Ok(bytes) }).boxed();
                 Ok(GetResult { payload: GetResultPayload::Stream(stream), meta, range, attributes })
             }
-            None | Some(Fault::Flip | Fault::Twice) => self.inner.get_opts(location, options).await,
+            None | Some(_) => self.inner.get_opts(location, options).await,
         }
     }
 
@@ -169,7 +172,7 @@ impl ObjectStore for FaultStore {
                 let read = self.inner.get_ranges(location, ranges).await?;
                 Ok(read.into_iter().map(flipped).collect())
             }
-            None | Some(Fault::Twice) => self.inner.get_ranges(location, ranges).await,
+            None | Some(_) => self.inner.get_ranges(location, ranges).await,
         }
     }
 
@@ -193,7 +196,7 @@ impl ObjectStore for FaultStore {
                         delete().await?;
                         delete().await.map(|_| location.clone())
                     }
-                    None | Some(Fault::Flip) => delete().await.map(|_| location.clone()),
+                    None | Some(_) => delete().await.map(|_| location.clone()),
                 }
             }
         };

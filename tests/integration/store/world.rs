@@ -24,8 +24,15 @@ pub const BACKENDS: [Backend; 2] = [Backend::Memory, Backend::Local];
 
 /// A project's folder and its store.
 pub struct World {
-    pub dir: TempDir,
+    pub dir: Arc<TempDir>,
     pub objects: Arc<dyn ObjectStore>,
+    kind: Kind,
+}
+
+/// What a store is copied by.
+enum Kind {
+    Memory(InMemory),
+    Local(TempDir),
 }
 
 /// Two slices over one source of text files: the second reads the first.
@@ -47,18 +54,37 @@ public slice shop.total { select sum(amount) as total from doubled }
 
 impl World {
     pub fn new(backend: Backend) -> World {
-        let dir = tempfile::tempdir().expect("a temporary folder can be made");
-        let objects: Arc<dyn ObjectStore> = match backend {
-            Backend::Memory => Arc::new(InMemory::new()),
-            Backend::Local => {
-                Arc::new(DurableLocal::open(&dir.path().join("store"), false).expect("the store can be made"))
-            }
+        let dir = Arc::new(tempfile::tempdir().expect("a temporary folder can be made"));
+        let kind = match backend {
+            Backend::Memory => Kind::Memory(InMemory::new()),
+            Backend::Local => Kind::Local(tempfile::tempdir().expect("a temporary folder can be made")),
         };
-        let world = World { dir, objects };
+        let world = World::of(dir, kind);
         world.write("pie.toml", "[project]\nname = \"world\"\n");
         world.write("main.pie", DECLARATIONS);
         world.add_day(1);
         world
+    }
+
+    fn of(dir: Arc<TempDir>, kind: Kind) -> World {
+        let objects: Arc<dyn ObjectStore> = match &kind {
+            Kind::Memory(memory) => Arc::new(memory.clone()),
+            Kind::Local(dir) => Arc::new(DurableLocal::open(dir.path(), false).expect("the store can be made")),
+        };
+        World { dir, objects, kind }
+    }
+
+    /// The same project over a copy of the store.
+    pub fn copy(&self) -> World {
+        let kind = match &self.kind {
+            Kind::Memory(memory) => Kind::Memory(memory.fork()),
+            Kind::Local(dir) => {
+                let copy = tempfile::tempdir().expect("a temporary folder can be made");
+                copy_folder(dir.path(), copy.path());
+                Kind::Local(copy)
+            }
+        };
+        World::of(Arc::clone(&self.dir), kind)
     }
 
     pub fn write(&self, path: &str, text: &str) {
@@ -92,6 +118,19 @@ impl World {
     pub async fn session(&self, project: &Project) -> Session {
         let store = self.store(&Script::of(Vec::new())).await.expect("the store opens");
         Session::over(project, store).expect("a session")
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder can be read") {
+        let entry = entry.expect("a folder can be read");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a file has a type").is_dir() {
+            std::fs::create_dir(&target).expect("a folder can be made");
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file can be copied");
+        }
     }
 }
 
