@@ -76,11 +76,9 @@ impl BuildError {
                     .with_note(text.clone())
                     .with_help("raise `[build] memory` in pie.toml, run fewer jobs at once with `--jobs 1`, or split the query into slices")
             }
-            BuildError::Failure(Failure::Damaged(path)) => {
-                Diagnostic::error(Code::CorruptRecord, format!("`{name}` reads `{path}`, which is damaged"))
-                    .at(slice.name_span, "not built")
-                    .with_note("its bytes aren't those that were recorded when it was written or frozen")
-                    .with_help("restore the file from a backup; `pie fsck --deep` lists everything that is damaged")
+            BuildError::Failure(failure @ Failure::Damaged(path)) => {
+                let other = || Diagnostic::error(Code::CorruptRecord, format!("`{path}` is damaged"));
+                failure.damage().unwrap_or_else(other).at(slice.name_span, "not built: it reads this file")
             }
             BuildError::Failure(Failure::Query(text)) => {
                 let text = &crate::sql::types_sentence(text);

@@ -2,7 +2,7 @@
 
 use super::{Project, Session};
 use crate::diagnostic::{Code, Diagnostic, Failed};
-use crate::exec::{FileSet, Tables, build_files, files_table, source_files};
+use crate::exec::{Failure, FileSet, Tables, build_files, files_table, source_files};
 use crate::name::RelationName;
 use crate::semantic::schema_of;
 use crate::serve::{self, Answer, QueryError};
@@ -86,11 +86,14 @@ pub async fn show(
             diagnostic.with_help("build it first: `pie build --freeze`")
         }));
     };
-    let failed = |text: String| Diagnostic::error(Code::QueryFailed, format!("`{name}` can't be read: {text}"));
+    let failed = |failure: Failure| {
+        let other = || Diagnostic::error(Code::QueryFailed, format!("`{name}` can't be read: {failure}"));
+        failure.damage().unwrap_or_else(other)
+    };
     let table = files_table(set.clone());
-    let stream = session.runtime.scan(table).await.map_err(|e| failed(e.to_string()))?;
+    let stream = session.runtime.scan(table).await.map_err(failed)?;
     let schema = stream.schema();
-    let batches = stream.try_collect().await.map_err(|e| failed(crate::sql::error_text(&e)))?;
+    let batches = stream.try_collect().await.map_err(|e| failed(Failure::from(&e)))?;
     Ok(Answer { schema, batches })
 }
 

@@ -366,7 +366,7 @@ impl<T: FnMut(VerifyStep<'_>)> Verifier<'_, T> {
         let (path, shown) = (self.scratch.next_file(), self.scratch.objects.shown.clone());
         let unwritten = |cause: String| {
             let (store, path) = (shown.clone(), path.clone());
-            BuildError::Store(StoreError::Io { action: "write", store, path, cause })
+            BuildError::Store(StoreError::Io { action: "write", store, path, cause, doubtful: false })
         };
         let objects = Arc::clone(&self.scratch.objects.store);
         let mut file = ParquetFile::create(objects, recorded_path(&path), Arc::clone(&schema))

@@ -4,6 +4,7 @@ use super::barrier::keep_above_aggregates;
 use super::forget::Forget;
 use super::subqueries::settle_subqueries;
 use super::verified::Damaged;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::name::RelationName;
 use crate::sql::{
     LogicalPlan, needed_physical_rules, needed_rules, physical_rules, relation_of, session_config, table_function_rows,
@@ -227,6 +228,17 @@ async fn physical_in(
     let bound = bound.map_err(|e| Failure::from(&e))?;
     let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
     state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
+}
+
+impl Failure {
+    /// The finding, where a file is damaged: that has a code of its own wherever it is met.
+    pub fn damage(&self) -> Option<Diagnostic> {
+        let Failure::Damaged(path) = self else { return None };
+        let finding = Diagnostic::error(Code::CorruptRecord, format!("`{path}` is damaged"))
+            .with_note("its bytes aren't those that were recorded when it was written or frozen")
+            .with_help("restore the file from a backup; `pie fsck --deep` lists everything that is damaged");
+        Some(finding)
+    }
 }
 
 impl From<&DataFusionError> for Failure {

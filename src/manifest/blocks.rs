@@ -101,6 +101,10 @@ impl Blocks {
         if self.digested.blocks.is_empty() {
             return start == 0 && blake3::hash(bytes).to_hex().as_str() == self.digested.blake3;
         }
+        let end = start.saturating_add(bytes.len() as u64);
+        if start % BLOCK != 0 || end <= start || (end != self.size && end % BLOCK != 0) {
+            return false;
+        }
         let mut offset = start;
         bytes.chunks(usize::try_from(BLOCK).unwrap_or(usize::MAX)).all(|block| {
             let mut hasher = blake3::Hasher::new();

@@ -93,8 +93,8 @@ pub async fn query(
         Ok::<_, crate::exec::Failure>(Answer { schema, batches })
     };
     run.await.map_err(|failure| {
-        let diagnostic = Diagnostic::error(Code::QueryFailed, format!("the query failed while it ran: {failure}"))
-            .at(span, "this query");
+        let other = || Diagnostic::error(Code::QueryFailed, format!("the query failed while it ran: {failure}"));
+        let diagnostic = failure.damage().unwrap_or_else(other).at(span, "this query");
         failed(&sources, vec![diagnostic])
     })
 }

@@ -7,46 +7,27 @@ use datafusion::object_store::path::Path;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreError {
     /// The store's URL or path can't be used.
-    Location {
-        location: String,
-        cause: String,
-    },
+    Location { location: String, cause: String },
     Io {
         action: &'static str,
         store: String,
         path: String,
         cause: String,
+        /// What was asked may have been done all the same, or be done yet: the answer is missing.
+        doubtful: bool,
     },
     /// A record's bytes aren't what was written.
-    Corrupt {
-        path: String,
-        cause: String,
-    },
+    Corrupt { path: String, cause: String },
     /// A record was written by another version of pie.
-    UnknownFormat {
-        path: String,
-        format: u64,
-    },
+    UnknownFormat { path: String, format: u64 },
     /// An object of this name exists already.
-    Exists {
-        path: String,
-    },
+    Exists { path: String },
     /// The store can't do what safety rests on.
-    Incapable {
-        store: String,
-        lacks: &'static str,
-    },
+    Incapable { store: String, lacks: &'static str },
     /// Whether a record was published can't be found out: the store failed, and answered no more when it was asked.
-    Unknown {
-        name: String,
-        version: u64,
-        cause: String,
-    },
+    Unknown { name: String, version: u64, cause: String },
     /// Another writer published first, and kept doing so.
-    Conflict {
-        name: String,
-        version: u64,
-    },
+    Conflict { name: String, version: u64 },
 }
 
 impl StoreError {
@@ -75,7 +56,7 @@ impl StoreError {
                     .with_note(cause.clone())
                     .with_help("see `[store] url` in pie.toml: a folder, or a URL such as s3://bucket/prefix")
             }
-            StoreError::Io { action, store, path, cause } => {
+            StoreError::Io { action, store, path, cause, .. } => {
                 Diagnostic::error(Code::Store, format!("can't {action} `{path}` in the store `{store}`"))
                     .with_note(cause.clone())
                     .with_help("nothing that was published is touched; mend the cause and run the command again")

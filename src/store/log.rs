@@ -23,6 +23,9 @@ pub struct Numbered<T> {
 /// How often a writer tries the next number when others take it first.
 const ATTEMPTS: u32 = 20;
 
+/// How often a put that wasn't answered is sent.
+const DOUBTS: u32 = 4;
+
 impl Store {
     /// The records of a log as objects, in order.
     async fn listed(&self, folder: &Path) -> Result<Vec<ObjectMeta>, StoreError> {
@@ -163,9 +166,14 @@ impl Store {
                         return Err(StoreError::Conflict { name: name.to_owned(), version: found.number });
                     }
                 },
-                // A conditional put that lost against another one that didn't land either.
-                Ok(None) if matches!(outcome, Err(StoreError::Exists { .. })) => {}
-                Ok(None) => return Err(outcome.err().unwrap_or(StoreError::Exists { path: path.to_string() })),
+                Ok(None) => match outcome {
+                    // A conditional put that lost against another one that didn't land either.
+                    Err(StoreError::Exists { .. }) | Ok(()) => {}
+                    // It may land yet, so it is sent again: the number and its id make sure that it lands once.
+                    Err(StoreError::Io { doubtful: true, .. }) if attempt + 1 < DOUBTS => {}
+                    Err(error @ StoreError::Io { doubtful: true, .. }) => return Err(unknown(&error)),
+                    Err(error) => return Err(error),
+                },
                 Err(error) => return Err(unknown(outcome.as_ref().err().unwrap_or(&error))),
             }
             tokio::time::sleep(pause(attempt)).await;

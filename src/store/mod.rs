@@ -157,11 +157,16 @@ impl Store {
 
     /// That data of a build couldn't be written.
     pub fn unwritten(&self, path: &Path, cause: String) -> StoreError {
-        StoreError::Io { action: "write", store: self.shown.clone(), path: path.to_string(), cause }
+        let (store, path) = (self.shown.clone(), path.to_string());
+        StoreError::Io { action: "write", store, path, cause, doubtful: true }
     }
 
     fn failed(&self, action: &'static str, path: &Path, error: datafusion::object_store::Error) -> StoreError {
-        StoreError::Io { action, store: self.shown.clone(), path: path.to_string(), cause: error::cause(&error) }
+        use datafusion::object_store::Error;
+        // Of a local disk what is there can be seen; a server may have done what it didn't answer, or do it yet.
+        let doubtful = self.local.is_none() && matches!(error, Error::Generic { .. } | Error::JoinError { .. });
+        let (store, path) = (self.shown.clone(), path.to_string());
+        StoreError::Io { action, store, path, cause: error::cause(&error), doubtful }
     }
 }
 

@@ -9,7 +9,7 @@ use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The head of a slice, without what only its readers and its next version need to know.
@@ -118,6 +118,10 @@ impl Store {
         parent: Option<Numbered<CommitRecord>>,
         commit: CommitRecord,
     ) -> Result<Appended<CommitRecord>, StoreError> {
+        // Heads aren't read in one instant: that of a slice may be newer than those of what it reads.
+        if let Some(parent) = parent.as_ref().filter(|parent| reads_older(&commit, &parent.record)) {
+            return Err(StoreError::Conflict { name: slice.to_string(), version: parent.number });
+        }
         let make = |number: u64, parent: Option<&Numbered<CommitRecord>>| CommitRecord {
             version: number,
             parent: parent.map(|parent| parent.blake3.clone()),
@@ -279,20 +283,18 @@ fn meeting(ours: &CommitRecord, theirs: &CommitRecord) -> Meeting {
     if ours.kind == CommitKind::Drop {
         return Meeting::Stop;
     }
-    let versions = |commit: &CommitRecord| -> BTreeMap<String, u64> {
-        commit.inputs.iter().map(|input| (input.name.clone(), input.version)).collect()
-    };
-    let (our, their) = (versions(ours), versions(theirs));
     // What reads other relations isn't older or newer.
-    let same_inputs = our.keys().eq(their.keys());
-    let older = |left: &BTreeMap<String, u64>, right: &BTreeMap<String, u64>| {
-        left.iter().any(|(name, version)| right.get(name).is_some_and(|other| version < other))
-    };
-    let (ours_older, theirs_older) = (older(&our, &their), older(&their, &our));
-    if same_inputs && !theirs_older && means_the_same(ours, theirs) {
+    let read = |commit: &CommitRecord| commit.inputs.iter().map(|input| input.name.clone()).collect::<BTreeSet<_>>();
+    if read(ours) == read(theirs) && !reads_older(theirs, ours) && means_the_same(ours, theirs) {
         return Meeting::Theirs;
     }
-    if ours_older { Meeting::Stop } else { Meeting::Behind }
+    if reads_older(ours, theirs) { Meeting::Stop } else { Meeting::Behind }
+}
+
+/// Whether one commit read an older version of something than another one.
+fn reads_older(one: &CommitRecord, other: &CommitRecord) -> bool {
+    let versions: BTreeMap<&str, u64> = other.inputs.iter().map(|input| (input.name.as_str(), input.version)).collect();
+    one.inputs.iter().any(|input| versions.get(input.name.as_str()).is_some_and(|version| input.version < *version))
 }
 
 /// Whether two commits would show the same columns of the same query over the same inputs.

@@ -10,10 +10,10 @@ use icepie::driver::{Project, Session};
 use icepie::parallel;
 
 /// What readers see of each slice.
-const SHOWN: [&str; 2] = ["select total from shop.total", "select sum(amount) as total from shop.doubled"];
+pub const SHOWN: [&str; 2] = ["select total from shop.total", "select sum(amount) as total from shop.doubled"];
 
 /// A world that was built once, with one more file to freeze.
-fn prepared(backend: Backend) -> World {
+pub fn prepared(backend: Backend) -> World {
     let world = World::new(backend);
     let project = world.project();
     runtime().block_on(async {
@@ -23,8 +23,16 @@ fn prepared(backend: Backend) -> World {
     world
 }
 
+/// How a build under faults ended.
+pub struct Ended {
+    /// What it told; nothing where it was stopped.
+    pub said: Option<Result<(), String>>,
+    /// What readers of each slice of [`SHOWN`] got then.
+    pub shown: Vec<String>,
+}
+
 /// A copy of a prepared world under faults.
-fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, Fault)]) {
+pub fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, Fault)]) -> Ended {
     let label = format!("{label}, {faults:?}");
     let world = prepared.copy();
     // A runtime of its own: what hangs ends with it, as with a killed process.
@@ -45,6 +53,7 @@ fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, Faul
     runtime().block_on(async {
         let session = world.session(project).await;
         let (old, new) = (World::total(1), World::total(2));
+        let mut shown = Vec::new();
         for sql in SHOWN {
             let total = read(project, &session, sql).await;
             let total = total.unwrap_or_else(|e| panic!("{label}: readers get nothing\n{e}"));
@@ -52,6 +61,7 @@ fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, Faul
             if let Some(Ok(_)) = &said {
                 assert_eq!(total, new, "{label}: {sql}, and the build said that it was done");
             }
+            shown.push(total);
         }
         assert_clean(&session, &label).await;
         build(project, &world.session(project).await).await.unwrap_or_else(|e| panic!("{label}: again fails\n{e}"));
@@ -60,7 +70,8 @@ fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, Faul
             assert_eq!(total.as_deref(), Ok(new.as_str()), "{label}: after the second build");
         }
         assert_clean(&world.session(project).await, &label).await;
-    });
+        Ended { said: said.map(|said| said.map(|_| ())), shown }
+    })
 }
 
 /// How many operations a freeze and a build take that nothing disturbs.
@@ -90,7 +101,9 @@ fn every_operation_may_fail_in_every_way() {
         }
         let number = cases.len();
         let project = prepared.project();
-        parallel::map(cases, |faults| case(&prepared, &project, &format!("{backend:?}"), &faults));
+        parallel::map(cases, |faults| {
+            case(&prepared, &project, &format!("{backend:?}"), &faults);
+        });
         eprintln!("{backend:?}: {operations} operations, {number} cases");
     }
 }
@@ -108,7 +121,9 @@ fn a_store_that_swallows_writes_is_noticed() {
     let done = script.done.lock().expect("nobody panicked").clone();
     let mut noticed = 0;
     for (at, what) in done.iter().enumerate().filter(|(_, what)| what.starts_with("put ")) {
-        let run = || case(&prepared, &project, "swallowed", &[(at, Fault::Swallow)]);
+        let run = || {
+            case(&prepared, &project, "swallowed", &[(at, Fault::Swallow)]);
+        };
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err();
         // Of a key nothing depends but that the build is found again; of a data file the builder itself asks.
         let may_pass = what.contains(" keys/") || what.ends_with(".parquet");

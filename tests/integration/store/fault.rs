@@ -57,6 +57,8 @@ pub struct Script {
     /// Faults by the number of the operation, from 0.
     faults: Mutex<Vec<(usize, Fault)>>,
     count: AtomicUsize,
+    /// Creations of something that was there.
+    conflicts: AtomicUsize,
     /// Operations by their number.
     pub done: Mutex<Vec<String>>,
     /// Told when an operation hangs.
@@ -71,6 +73,11 @@ impl Script {
     /// How many operations there were.
     pub fn operations(&self) -> usize {
         self.count.load(Ordering::SeqCst)
+    }
+
+    /// How many creations found something there.
+    pub fn conflicts(&self) -> usize {
+        self.conflicts.load(Ordering::SeqCst)
     }
 
     fn next(&self, what: &str, path: &Path) -> Option<Fault> {
@@ -108,7 +115,13 @@ impl ObjectStore for FaultStore {
         let put = |payload: PutPayload| self.inner.put_opts(location, payload, options.clone());
         let exists = || Error::AlreadyExists { path: location.to_string(), source: "injected: a conflict".into() };
         match self.script.next("put", location) {
-            None | Some(Fault::Flip) => put(payload).await,
+            None | Some(Fault::Flip) => {
+                let result = put(payload).await;
+                if matches!(result, Err(Error::AlreadyExists { .. })) {
+                    self.script.conflicts.fetch_add(1, Ordering::SeqCst);
+                }
+                result
+            }
             Some(Fault::Before) => Err(broken("nothing was done")),
             Some(Fault::Swallow) => Ok(PutResult { e_tag: None, version: None }),
             Some(Fault::After) => put(payload).await.and(Err(broken("the answer is lost"))),

@@ -5,9 +5,13 @@
 //! STORE_LONG=1 cargo test --release --test integration -- store:: --nocapture  the long numbers
 //! ```
 
+mod ambiguous;
 mod every_operation;
 mod fault;
+mod flips;
+mod power;
 mod world;
+mod writers;
 
 /// Whether the long numbers are asked for.
 fn long() -> bool {

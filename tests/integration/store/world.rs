@@ -33,6 +33,8 @@ pub struct World {
 enum Kind {
     Memory(InMemory),
     Local(TempDir),
+    /// It isn't copied.
+    Other,
 }
 
 /// Two slices over one source of text files: the second reads the first.
@@ -60,16 +62,35 @@ impl World {
             Backend::Local => Kind::Local(tempfile::tempdir().expect("a temporary folder can be made")),
         };
         let world = World::of(dir, kind);
-        world.write("pie.toml", "[project]\nname = \"world\"\n");
-        world.write("main.pie", DECLARATIONS);
+        world.declare();
         world.add_day(1);
         world
+    }
+
+    /// A project over a store that is open already, without raw files.
+    pub fn over(objects: Arc<dyn ObjectStore>) -> World {
+        let dir = Arc::new(tempfile::tempdir().expect("a temporary folder can be made"));
+        let world = World::with(dir, objects);
+        world.declare();
+        world
+    }
+
+    /// The project of a folder over a store.
+    pub fn with(dir: Arc<TempDir>, objects: Arc<dyn ObjectStore>) -> World {
+        World { dir, objects, kind: Kind::Other }
+    }
+
+    fn declare(&self) {
+        let world = self;
+        world.write("pie.toml", "[project]\nname = \"world\"\n");
+        world.write("main.pie", DECLARATIONS);
     }
 
     fn of(dir: Arc<TempDir>, kind: Kind) -> World {
         let objects: Arc<dyn ObjectStore> = match &kind {
             Kind::Memory(memory) => Arc::new(memory.clone()),
             Kind::Local(dir) => Arc::new(DurableLocal::open(dir.path(), false).expect("the store can be made")),
+            Kind::Other => unreachable!("a world over another store is made with it"),
         };
         World { dir, objects, kind }
     }
@@ -82,6 +103,9 @@ impl World {
                 let copy = tempfile::tempdir().expect("a temporary folder can be made");
                 copy_folder(dir.path(), copy.path());
                 Kind::Local(copy)
+            }
+            Kind::Other => {
+                return World::with(Arc::clone(&self.dir), Arc::clone(&self.objects));
             }
         };
         World::of(Arc::clone(&self.dir), kind)

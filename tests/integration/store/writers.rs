@@ -1,0 +1,288 @@
+//! Suites 3, 4 and 12: several writers at once, of one slice and of different ones, and one that comes back late.
+
+use super::fault::{FaultStore, Script};
+use super::world::{BACKENDS, World, assert_clean, build, read, write};
+use super::{long, runtime};
+use async_trait::async_trait;
+use datafusion::object_store::memory::InMemory;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use futures::stream::BoxStream;
+use icepie::build::Outcome;
+use icepie::driver::{self, Session};
+use icepie::manifest::{BuildRecord, BuildReference, CommitKind, CommitRecord, FORMAT, InputRecord, KeyPreimage};
+use icepie::name::RelationName;
+use icepie::store::{Appended, Objects, Store, StoreError};
+use icepie::workspace;
+use std::sync::Arc;
+
+fn slice() -> RelationName {
+    RelationName::new("shop", "total")
+}
+
+/// A build of a slice that read the source's version `version`.
+async fn commit_of(store: &Store, version: u64) -> CommitRecord {
+    let preimage = KeyPreimage {
+        engine: "test".to_owned(),
+        row: "the query".to_owned(),
+        inputs: Default::default(),
+        columns: Vec::new(),
+    };
+    let input = InputRecord {
+        name: "shop.lines".to_owned(),
+        kind: "source".to_owned(),
+        version,
+        content: format!("content {version}"),
+    };
+    let record = BuildRecord {
+        format: FORMAT,
+        slice: slice().to_string(),
+        id: icepie::store::new_id(),
+        preimage: preimage.clone(),
+        keys: Vec::new(),
+        sort_by: Vec::new(),
+        inputs: vec![input.clone()],
+        columns: Vec::new(),
+        partition_by: Vec::new(),
+        partitions: Vec::new(),
+        rows: version,
+        bytes: 0,
+        content: format!("rows {version}"),
+        created_at: String::new(),
+        elapsed_ms: 0,
+        pie: String::new(),
+    };
+    let reference: BuildReference = store.record_build(&slice(), &record).await.expect("the build is recorded");
+    CommitRecord {
+        format: FORMAT,
+        slice: slice().to_string(),
+        version: 0,
+        id: icepie::store::new_id(),
+        parent: None,
+        kind: CommitKind::Publish,
+        build: Some(reference),
+        columns: Vec::new(),
+        preimage: Some(preimage),
+        inputs: vec![input],
+        stale_inputs: Vec::new(),
+        promises: None,
+        rows: version,
+        bytes: 0,
+        content: format!("rows {version}"),
+        created_at: String::new(),
+        by: "a writer".to_owned(),
+        reason: None,
+        published_at: None,
+        until: None,
+        pie: String::new(),
+    }
+}
+
+/// What became of one writer's commit.
+#[derive(Debug)]
+enum Ended {
+    Published(u64),
+    /// Theirs reads inputs that are at least as new.
+    Superseded,
+    /// Theirs reads newer inputs: it has to be built again.
+    Overtaken,
+}
+
+/// `writers` write versions 1 to `writers` of a slice at the same time. Says what is wrong.
+async fn race(store: &Store, writers: u64) -> std::result::Result<(), String> {
+    let one = |version: u64| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let head = store.slice_head(&slice()).await?;
+            let commit = commit_of(&store, version).await;
+            Ok::<_, StoreError>(match store.commit(&slice(), head, commit).await {
+                Ok(Appended::Own(record)) => Ended::Published(record.number),
+                Ok(Appended::Theirs(_)) => Ended::Superseded,
+                Err(StoreError::Conflict { .. }) => Ended::Overtaken,
+                Err(error) => return Err(error),
+            })
+        })
+    };
+    let running: Vec<_> = (1..=writers).map(one).collect();
+    let mut numbers = Vec::new();
+    for task in running {
+        match task.await.expect("no writer panics").map_err(|e| format!("{:?}", e.diagnostic()))? {
+            Ended::Published(number) => numbers.push(number),
+            Ended::Superseded | Ended::Overtaken => {}
+        }
+    }
+    let log = store.slice_log(&slice()).await.map_err(|e| format!("{e:?}"))?;
+    numbers.sort_unstable();
+    let all: Vec<u64> = log.iter().map(|record| record.number).collect();
+    if all != (1..=log.len() as u64).collect::<Vec<_>>() {
+        return Err(format!("the log has the numbers {all:?}"));
+    }
+    if numbers != all {
+        return Err(format!("the log has {all:?}, and writers published {numbers:?}"));
+    }
+    let versions: Vec<u64> = log.iter().map(|record| record.record.inputs[0].version).collect();
+    if !versions.is_sorted() || versions.last() != Some(&writers) {
+        return Err(format!("versions of the input in the log: {versions:?}"));
+    }
+    let found = store.fsck(true).await.map_err(|e| format!("{e:?}"))?;
+    if found.damage.is_empty() { Ok(()) } else { Err(format!("{:?}", found.damage)) }
+}
+
+#[test]
+fn of_several_writers_of_a_slice_one_wins_each_number_and_the_newest_stays() {
+    let rounds = if long() { 500 } else { 20 };
+    for backend in BACKENDS {
+        for writers in [2, 5, 16, 64] {
+            // Sixty-four at once are many pauses: a few rounds say as much.
+            let rounds = if writers == 64 { rounds.min(40) / 10 } else { rounds };
+            for round in 0..rounds {
+                let world = World::new(backend);
+                let raced = runtime().block_on(async {
+                    let store = world.store(&Script::of(Vec::new())).await.expect("the store opens");
+                    race(&store, writers).await
+                });
+                raced.unwrap_or_else(|wrong| panic!("{backend:?}, {writers} writers, round {round}: {wrong}"));
+            }
+        }
+    }
+}
+
+/// A store that ignores conditions, as some services do.
+#[derive(Debug)]
+struct Lax(InMemory);
+
+impl std::fmt::Display for Lax {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lax")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Lax {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.0.put_opts(location, payload, PutOptions { mode: PutMode::Overwrite, ..options }).await
+    }
+    async fn put_multipart_opts(&self, location: &Path, o: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.0.put_multipart_opts(location, o).await
+    }
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.0.get_opts(location, options).await
+    }
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.0.delete_stream(locations)
+    }
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.0.list(prefix)
+    }
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.0.list_with_delimiter(prefix).await
+    }
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.0.copy_opts(from, to, options).await
+    }
+}
+
+#[test]
+fn a_store_that_ignores_conditions_is_refused_and_would_be_noticed() {
+    runtime().block_on(async {
+        let objects = |memory: InMemory| Objects { store: Arc::new(Lax(memory)), shown: "lax".to_owned(), local: None };
+        let refused = Store::over(objects(InMemory::new())).await;
+        assert!(matches!(refused, Err(StoreError::Incapable { lacks: "conditional writes", .. })), "{refused:?}");
+        // Made before somebody put it behind a service that doesn't know conditions: nothing is tried out by readers.
+        let memory = InMemory::new();
+        let strict = Objects { store: Arc::new(memory.clone()), shown: "strict".to_owned(), local: None };
+        Store::over(strict).await.expect("a store in memory does");
+        let store = Store::over(objects(memory)).await.expect("it is a store already");
+        assert!(store.probe().await.is_err());
+        let mut noticed = false;
+        for _ in 0..20 {
+            noticed = noticed || race(&store, 16).await.is_err();
+        }
+        assert!(noticed, "the race finds nothing");
+    });
+}
+
+#[test]
+fn teams_that_build_different_slices_never_meet() {
+    let domains = 5;
+    let rounds = if long() { 50 } else { 1 };
+    for round in 0..rounds {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut text = "domain raw { owner 'x' }\n\
+             public source raw.lines { from 'raw/*.csv' columns (id bigint not null, amount int) }\n"
+            .to_owned();
+        for domain in 0..domains {
+            text.push_str(&format!("domain team{domain} {{ owner 'x' }}\n"));
+            for slice in 0..20 {
+                text.push_str(&format!(
+                    "public slice team{domain}.s{slice} {{ select id + {slice} as id, amount + {domain} as amount from raw.lines }}\n"
+                ));
+            }
+        }
+        write(dir.path(), "pie.toml", "[project]\nname = \"teams\"\n");
+        write(dir.path(), "main.pie", &text);
+        write(dir.path(), "raw/a.csv", "id,amount\n1,2\n");
+        let project = driver::check(workspace::load(dir.path()));
+        assert!(!project.has_errors(), "{:?}", project.diagnostics);
+        let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let scripts: Vec<Arc<Script>> = (0..domains).map(|_| Script::of(Vec::new())).collect();
+        runtime().block_on(async {
+            let open = |script: Arc<Script>| {
+                let store = FaultStore { inner: Arc::clone(&memory), script };
+                Store::over(Objects { store: Arc::new(store), shown: "memory".to_owned(), local: None })
+            };
+            let first =
+                Session::over(&project, open(Script::of(Vec::new())).await.expect("it opens")).expect("a session");
+            let manner = driver::Manner::quiet(2);
+            driver::freeze(&project, &first, None, None, &manner.cancelled, |_| {}).await;
+            let mut teams = Vec::new();
+            for (domain, script) in scripts.iter().enumerate() {
+                let session =
+                    Session::over(&project, open(Arc::clone(script)).await.expect("it opens")).expect("a session");
+                let own = project.model.slices.keys().filter(|name| name.domain() == format!("team{domain}")).cloned();
+                teams.push((session, own.collect::<std::collections::BTreeSet<_>>()));
+            }
+            let build = |(session, own): &(Session, _)| {
+                let (session, own, project) = (session.clone(), Clone::clone(own), &project);
+                async move { driver::build(project, &session, Some(&own), &driver::Manner::quiet(2), |_| {}).await }
+            };
+            let built = futures::future::join_all(teams.iter().map(build)).await;
+            for outcome in built {
+                let report = outcome.expect("the store works").report;
+                assert_eq!(report.slices.len(), 20);
+                assert!(report.slices.iter().all(|slice| slice.outcome == Outcome::Built), "round {round}");
+            }
+            assert_clean(&first, "after all teams").await;
+        });
+        for script in &scripts {
+            assert_eq!(script.conflicts(), 0, "round {round}: somebody was in the way");
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_comes_back_late_does_not_overwrite_newer_rows() {
+    for backend in BACKENDS {
+        let world = World::new(backend);
+        let project = world.project();
+        runtime().block_on(async {
+            build(&project, &world.session(&project).await).await.expect("the first build works");
+            // It reads all heads, and then sleeps for as long as it likes.
+            let late = world.store(&Script::of(Vec::new())).await.expect("the store opens");
+            let head = late.slice_head(&slice()).await.expect("it can be read");
+            let old = head.clone().expect("it was built").record;
+            world.add_day(2);
+            build(&project, &world.session(&project).await).await.expect("the second build works");
+            let commit = CommitRecord { id: icepie::store::new_id(), ..CommitRecord::clone(&old) };
+            let ended = late.commit(&slice(), head, commit).await;
+            // What it wants to publish was made of an older version of the same inputs.
+            assert!(matches!(ended, Ok(Appended::Theirs(_)) | Err(StoreError::Conflict { .. })), "{ended:?}");
+            let total = read(&project, &world.session(&project).await, "select total from shop.total").await;
+            assert_eq!(total, Ok(World::total(2)));
+            assert_clean(&world.session(&project).await, "after the late writer").await;
+        });
+    }
+}
