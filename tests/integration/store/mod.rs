@@ -10,6 +10,7 @@ mod every_operation;
 mod fault;
 mod flips;
 mod power;
+mod processes;
 mod world;
 mod writers;
 

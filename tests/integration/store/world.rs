@@ -80,7 +80,7 @@ impl World {
         World { dir, objects, kind: Kind::Other }
     }
 
-    fn declare(&self) {
+    pub fn declare(&self) {
         let world = self;
         world.write("pie.toml", "[project]\nname = \"world\"\n");
         world.write("main.pie", DECLARATIONS);
@@ -145,7 +145,7 @@ impl World {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub fn copy_folder(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("a folder can be read") {
         let entry = entry.expect("a folder can be read");
         let target = to.join(entry.file_name());
