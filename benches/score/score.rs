@@ -136,10 +136,10 @@ async fn hold(
 ) -> Result<(Vec<String>, Vec<String>), String> {
     let failed = |e: Box<Diagnostic>| rendered(&[*e], project);
     let session = Session::open(project).await.map_err(failed)?;
-    let published = driver::tables(project, &session, &BTreeMap::new()).await.map_err(failed)?;
+    let mut published = driver::tables(project, &session, &BTreeMap::new()).await.map_err(failed)?;
     let (mut wrongly_kept, mut wrong) = (Vec::new(), Vec::new());
     for name in now.stored() {
-        let answer = driver::show(project, name, &published, &session).await.map_err(failed)?;
+        let answer = driver::show(project, name, &mut published, &session).await.map_err(failed)?;
         let found = Bag::read(&answer.schema, &answer.batches)?;
         let Some(expected) = now.bags.get(name) else { continue };
         let Some(difference) = found.difference(expected) else { continue };

@@ -97,10 +97,10 @@ async fn sources(project: &Project, truth: &mut Truth) -> Result<Tables, String>
         let files = version.record.files.iter().map(|file| (file.path.clone(), file.blake3.clone()));
         truth.raw.insert(report.name, files.collect());
     }
-    let published = driver::tables(project, &session, &BTreeMap::new()).await.map_err(|e| e.message.clone())?;
+    let mut published = driver::tables(project, &session, &BTreeMap::new()).await.map_err(|e| e.message.clone())?;
     let mut tables = Tables::new();
     for name in project.model.sources.keys() {
-        let answer = driver::show(project, name, &published, &session).await.map_err(|e| e.message.clone())?;
+        let answer = driver::show(project, name, &mut published, &session).await.map_err(|e| e.message.clone())?;
         truth.bags.insert(name.clone(), Bag::read(&answer.schema, &answer.batches)?);
         let (schema, batches) =
             plain(&answer.schema, answer.batches).map_err(|e| format!("`{name}`: {}", e.strip_backtrace()))?;

@@ -31,6 +31,8 @@ pub enum BuildError {
     },
     NotFrozen(RelationName),
     DeclarationChanged(RelationName),
+    /// The record of a source's last version can't be read.
+    SourceDamaged(RelationName),
     /// A raw file isn't what was frozen.
     RawChanged {
         source: RelationName,
@@ -146,6 +148,11 @@ impl BuildError {
                 Diagnostic::error(Code::CommitConflict, format!("`{name}` was held while it was built"))
                     .at(slice.name_span, "not published")
                     .with_note(format!("version {version} holds it"))
+            }
+            BuildError::SourceDamaged(source) => {
+                Diagnostic::error(Code::CorruptRecord, format!("the record of the source `{source}` is damaged"))
+                    .at(slice.name_span, "not built: it reads this source")
+                    .with_help("`pie fsck` names the object; restore it from a backup of the store")
             }
             BuildError::Internal(text) => Diagnostic::error(Code::QueryFailed, format!("a bug in pie kept `{name}` from being built: {text}"))
                 .at(slice.name_span, "not built")

@@ -256,6 +256,7 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
         // Whether there is nothing to read of an input is known when the slice's turn comes.
         None | Some(Blocked::Input(_)) => None,
         Some(Blocked::NotFrozen(source)) => Some((Outcome::Skipped, Some(BuildError::NotFrozen(source.clone())))),
+        Some(Blocked::Damaged(source)) => Some((Outcome::Skipped, Some(BuildError::SourceDamaged(source.clone())))),
         Some(Blocked::DeclarationChanged(source)) => {
             Some((Outcome::Skipped, Some(BuildError::DeclarationChanged(source.clone()))))
         }
@@ -314,6 +315,7 @@ fn slice_build<'a>(build: &'a Build, plan: &'a SlicePlan, slice: &'a Slice) -> S
         progress: build.progress.as_ref(),
         cancelled: &build.cancelled,
         head: build.heads.get(&slice.name).cloned(),
+        is_damaged: build.state.damaged.contains(&slice.name),
         head_build: build.state.head_builds.get(&slice.name).cloned(),
         was_maybe: plan.action() == Action::Maybe,
     }

@@ -34,6 +34,8 @@ pub struct SliceBuild<'a> {
     pub cancelled: &'a CancellationToken,
     pub head: Option<Numbered<CommitRecord>>,
     pub head_build: Option<Arc<BuildRecord>>,
+    /// The head's record is damaged: a whole one is put behind it.
+    pub is_damaged: bool,
     /// The plan said `maybe`.
     pub was_maybe: bool,
 }
@@ -208,7 +210,9 @@ impl SliceBuild<'_> {
             })
         };
         let told = |head: &Numbered<CommitRecord>| fingerprints(&head.record.preimage) == fingerprints(&preimage);
-        if let Some(head) = head.filter(|head| promised && head.record.stale_inputs == stale && told(head)) {
+        if let Some(head) =
+            head.filter(|head| !self.is_damaged && promised && head.record.stale_inputs == stale && told(head))
+        {
             let outcome = if self.was_maybe { Outcome::CutOff } else { Outcome::Reused };
             return Ok(Done { outcome, commit: head.clone(), build: record, written: 0, behind });
         }

@@ -285,11 +285,14 @@ pub struct RollbackArgs {
 
 /// Look at the whole store: is everything there that was published, as it was written?
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  pie fsck --deep")]
+#[command(after_help = "Examples:\n  pie fsck --deep\n  pie fsck --deep --mend && pie build")]
 pub struct FsckArgs {
     /// Read all data files, and compare their digests
     #[arg(long)]
     pub deep: bool,
+    /// Take damaged builds out, so that the next `pie build` makes them again
+    #[arg(long)]
+    pub mend: bool,
     #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
     pub format: ReportFormat,
 }

@@ -3,11 +3,12 @@
 use super::args::{Cli, LogArgs, QueryArgs, ReportFormat, RowFormat, ShowArgs, StatusArgs};
 use super::output::{BOLD, DIM, GREEN, RED, Streams, YELLOW, paint};
 use super::{Outcome, Stop, exit};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, human};
 use crate::driver::{self, Project, SliceState, SliceStatus};
 use crate::name::RelationName;
 use crate::plan::bytes;
 use crate::serve::{self, Format};
+use crate::text::SourceMap;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -22,8 +23,9 @@ pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Ou
         };
         at.insert(find_one(&project, name)?, version);
     }
-    let tables = driver::tables(&project, &session, &at).await?;
-    let answer = driver::query(&args.sql, &tables, &session).await;
+    let mut published = driver::tables(&project, &session, &at).await?;
+    let answer = driver::query(&args.sql, &mut published, &session).await;
+    tell_older(&published, streams)?;
     let answer = answer.map_err(|error| Stop::Diagnostics(error.diagnostics, error.sources))?;
     serve::write(&answer, format(args.format), args.limit, streams.out)?;
     Ok(exit::CLEAN)
@@ -34,10 +36,17 @@ pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outc
     let session = super::open(&project).await?;
     let name = find_one(&project, &args.slice)?;
     let at = args.at.map(|version| BTreeMap::from([(name.clone(), version)])).unwrap_or_default();
-    let tables = driver::tables(&project, &session, &at).await?;
-    let answer = driver::show(&project, &name, &tables, &session).await?;
+    let mut published = driver::tables(&project, &session, &at).await?;
+    let answer = driver::show(&project, &name, &mut published, &session).await;
+    tell_older(&published, streams)?;
+    let answer = answer?;
     serve::write(&answer, format(args.format), args.limit, streams.out)?;
     Ok(exit::CLEAN)
+}
+
+/// That something older is shown is said before it is shown.
+fn tell_older(published: &driver::Published, streams: &mut Streams<'_>) -> std::io::Result<()> {
+    write!(streams.err, "{}", human::render(&published.older, &SourceMap::default(), streams.color))
 }
 
 pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> Outcome {

@@ -11,9 +11,17 @@ pub async fn fsck(cli: &Cli, args: &FsckArgs, streams: &mut Streams<'_>) -> Outc
     let project = super::project(cli)?;
     let session = super::open(&project).await?;
     let found = session.store.fsck(args.deep).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let mended = match args.mend {
+        true => session.store.mend(&found).await.map_err(|e| Stop::from(e.diagnostic()))?,
+        false => 0,
+    };
     match args.format {
         ReportFormat::Json => writeln!(streams.out, "{:#}", to_json(&found, args.deep))?,
         ReportFormat::Human => tell(&found, args.deep, streams)?,
+    }
+    if args.mend && args.format == ReportFormat::Human {
+        let next = if mended > 0 { ": `pie build` makes it again" } else { "" };
+        writeln!(streams.err, "{} taken out{next}", count(mended, "damaged build"))?;
     }
     Ok(if found.damage.is_empty() { exit::CLEAN } else { exit::FINDINGS })
 }

@@ -126,6 +126,7 @@ codes! {
     StoreIncapable = "E0606" "store-incapable",
     UnknownOutcome = "E0607" "unknown-outcome",
     NotHeld = "E0608" "not-held",
+    OlderVersion = "W0601" "older-version",
 
     // Tests.
     TestFailed = "E0701" "test-failed",

@@ -15,7 +15,7 @@ pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
 pub use freeze::{SourceReport, freeze};
 pub use hold::{hold, is_held, release, rollback};
-pub use query::{emit_physical, query, show, tables};
+pub use query::{Published, emit_physical, query, show, tables};
 pub use session::{Early, Session, SliceHeads};
 pub use status::{SliceState, SliceStatus, status};
 pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};

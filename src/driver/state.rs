@@ -53,10 +53,19 @@ pub(super) async fn look(
 ) -> Result<Looked, StoreError> {
     let model = project.model.as_ref();
     let short = session.slice_heads().await?;
-    let read = |store: Store, name: RelationName| async move { Ok((name.clone(), store.source_head(&name).await?)) };
-    let sources = session.store.ask_all(model.sources.keys().cloned().collect(), read).await?;
+    let read = |store: Store, name: RelationName| async move {
+        match store.source_head(&name).await {
+            // What reads this source waits; the rest goes on.
+            Err(StoreError::Corrupt { .. }) => Ok((name, None, true)),
+            head => Ok((name, head?, false)),
+        }
+    };
+    let found = session.store.ask_all(model.sources.keys().cloned().collect(), read).await?;
+    let mut damaged: BTreeSet<RelationName> =
+        found.iter().filter(|(.., damaged)| *damaged).map(|(name, ..)| name.clone()).collect();
+    damaged.extend(short.iter().filter(|(_, head)| head.is_damaged()).map(|(name, _)| name.clone()));
     let sources: BTreeMap<RelationName, Numbered<SourceVersion>> =
-        sources.into_iter().filter_map(|(name, head)| Some((name, head?))).collect();
+        found.into_iter().filter_map(|(name, head, _)| Some((name, head?))).collect();
     let marks = if project.memo.is_on() { marks(model, &short, &sources) } else { HashMap::new() };
     let fresh = match extent {
         Extent::Needed => fresh(project, &marks),
@@ -70,10 +79,12 @@ pub(super) async fn look(
     let declared = |name: &RelationName| model.slices.get(name).is_some_and(|slice| !slice.is_virtual);
     whole.extend(short.keys().filter(|name| !declared(name)).cloned());
     let (heads, head_builds) = whole_heads(session, &short, &whole).await?;
+    damaged.extend(head_builds.iter().filter(|(_, build)| build.is_none()).map(|(name, _)| name.clone()));
     let mut state = StoreState {
         sources: sources.into_iter().map(|(name, head)| (name, head.record)).collect(),
         heads: heads.iter().map(|(name, head)| (name.clone(), head.record.clone())).collect(),
-        head_builds: head_builds.into_iter().collect(),
+        head_builds: head_builds.into_iter().filter_map(|(name, build)| Some((name, build?))).collect(),
+        damaged,
         ..StoreState::default()
     };
     let now = session.stamp.now;
@@ -84,7 +95,7 @@ pub(super) async fn look(
 }
 
 type Heads = BTreeMap<RelationName, Numbered<CommitRecord>>;
-type Builds = Vec<(RelationName, Arc<crate::manifest::BuildRecord>)>;
+type Builds = Vec<(RelationName, Option<Arc<crate::manifest::BuildRecord>>)>;
 
 async fn whole_heads(
     session: &Session,
@@ -97,10 +108,14 @@ async fn whole_heads(
     let asked = whole.iter().filter_map(|name| Some((name.clone(), short.get(name)?.clone())));
     let heads: Heads = session.store.ask_all(asked.collect(), read).await?.into_iter().flatten().collect();
     let read = |store: Store, (name, reference): (RelationName, BuildReference)| async move {
-        Ok(store.build_of(&reference).await?.map(|record| (name, record)))
+        match store.build_of(&reference).await {
+            // A build whose record is damaged can't be served: it is made again, like one that is gone.
+            Err(StoreError::Corrupt { .. }) => Ok((name, None)),
+            build => Ok((name, build?)),
+        }
     };
     let builds = heads.iter().filter_map(|(name, head)| Some((name.clone(), head.record.build.clone()?)));
-    let builds = session.store.ask_all(builds.collect(), read).await?.into_iter().flatten().collect();
+    let builds = session.store.ask_all(builds.collect(), read).await?;
     Ok((heads, builds))
 }
 
@@ -154,7 +169,8 @@ fn mark(
 ) -> Option<Mark> {
     let head = short.get(&slice.name)?;
     let published = matches!(head.facts.kind, CommitKind::Publish | CommitKind::Relabel | CommitKind::Release);
-    let identity = slice.identity.filter(|_| slice.valid && published && head.is_served && !head.facts.stale)?;
+    let is_whole = published && head.is_served && !head.facts.stale && !head.is_damaged();
+    let identity = slice.identity.filter(|_| slice.valid && is_whole)?;
     let mut parts: Vec<Vec<u8>> = vec![identity.to_vec(), head.facts.blake3.clone().into_bytes()];
     let mut slices = Vec::new();
     let read = model.stored_inputs(&slice.reads);

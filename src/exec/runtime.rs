@@ -236,7 +236,7 @@ impl Failure {
         let Failure::Damaged(path) = self else { return None };
         let finding = Diagnostic::error(Code::CorruptRecord, format!("`{path}` is damaged"))
             .with_note("its bytes aren't those that were recorded when it was written or frozen")
-            .with_help("restore the file from a backup; `pie fsck --deep` lists everything that is damaged");
+            .with_help("`pie fsck --deep --mend` takes damaged builds out, and `pie build` makes them again; frozen files come from a backup");
         Some(finding)
     }
 }

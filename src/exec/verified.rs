@@ -6,7 +6,7 @@ use bytes::Bytes;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
     CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -74,7 +74,14 @@ impl Verified {
                 _ => merged.push(span),
             }
         }
-        let read = self.inner.get_ranges(path, &merged).await?;
+        let read = match self.inner.get_ranges(path, &merged).await {
+            Ok(read) => read,
+            // A file that was cut can't be read where it should go on.
+            Err(error) => {
+                let cut = self.inner.head(path).await.is_ok_and(|meta| meta.size != blocks.size());
+                return Err(if cut { damaged() } else { error });
+            }
+        };
         for (span, bytes) in merged.iter().zip(&read) {
             let whole = bytes.len() as u64 == span.end - span.start;
             if !whole || !blocks.hold(span.start, bytes) {

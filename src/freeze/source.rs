@@ -58,7 +58,7 @@ pub async fn freeze(
     cancelled: &CancellationToken,
 ) -> Result<Outcome, Vec<FreezeError>> {
     let one = |error: FreezeError| vec![error];
-    let head = store.source_head(&source.name).await.map_err(|e| one(e.into()))?;
+    let (head, is_damaged) = store.source_to_follow(&source.name).await.map_err(|e| one(e.into()))?;
     let found = match discover(source, stores).await {
         Err(FreezeError::NoFiles { .. }) if head.is_some() && replace.is_none() => {
             let files = head.iter().flat_map(|head| &head.record.files).map(|file| file.path.clone()).collect();
@@ -117,7 +117,8 @@ pub async fn freeze(
             return Err(errors);
         }
     }
-    if let Some(head) = head.as_ref().filter(|_| to_read.is_empty() && vanished.is_empty() && same_declaration) {
+    let unchanged = to_read.is_empty() && vanished.is_empty() && same_declaration && !is_damaged;
+    if let Some(head) = head.as_ref().filter(|_| unchanged) {
         return Ok(Outcome::Unchanged(head.clone()));
     }
     let mut errors = Vec::new();

@@ -232,7 +232,11 @@ impl Look<'_> {
             }
             _ => {
                 let all = slice.columns.iter().map(|column| column.name.clone()).collect();
-                let reason = Reason::new(ReasonKind::New, None, "nothing of it is published".to_owned());
+                let message = match self.state.damaged.contains(name) {
+                    true => "what is published of it is damaged or gone: it is made again",
+                    false => "nothing of it is published",
+                };
+                let reason = Reason::new(ReasonKind::New, None, message.to_owned());
                 let reason = reason.affecting(slice, &all).at([slice.name_span]);
                 Change { changed_columns: all, ..new(Action::Build, vec![reason]) }
             }
@@ -327,6 +331,7 @@ impl Look<'_> {
         let kept = |now: Promises| head.promises.as_ref().is_some_and(|before| before.are(&now));
         let same_promises = self.promises(slice).is_none_or(kept);
         let same = same_build && show_the_same(&served.record, &head.columns, &served.labels) && same_promises;
+        let same = same && !self.state.damaged.contains(&slice.name);
         let told = self.last_good_inputs(slice, served) == stale_inputs(head);
         if same && told && !self.written_otherwise(slice, head) { Action::Reuse } else { Action::Relabel }
     }
@@ -399,6 +404,10 @@ impl Look<'_> {
             }
         } else if !show_the_same(&served.record, &head.columns, &served.labels) {
             reasons.extend(reason::of_labels(slice, &head.columns, &served.labels));
+        }
+        if self.state.damaged.contains(&slice.name) {
+            let message = "the record of its last version is damaged: what is right is published again, nothing runs";
+            reasons.insert(0, Reason::new(ReasonKind::BuiltBefore, None, message.to_owned()));
         }
         let stuck = self.last_good_inputs(slice, served);
         if reasons.is_empty() && !stuck.is_empty() && stuck != stale_inputs(head) {
@@ -551,6 +560,7 @@ impl Look<'_> {
         for input in inputs.iter().cloned().chain(checks) {
             let Some(source) = self.model.sources.get(&input) else { continue };
             match self.state.sources.get(&input) {
+                None if self.state.damaged.contains(&input) => return Some(Blocked::Damaged(input)),
                 None => return Some(Blocked::NotFrozen(input)),
                 Some(version) if !key::matches_declaration(source, version) => {
                     return Some(Blocked::DeclarationChanged(input));

@@ -81,6 +81,8 @@ impl Action {
 pub struct StoreState {
     pub sources: BTreeMap<RelationName, Arc<SourceVersion>>,
     pub heads: BTreeMap<RelationName, Arc<CommitRecord>>,
+    /// Slices whose last record is damaged, so that the one before counts, and sources whose last version is.
+    pub damaged: BTreeSet<RelationName>,
     /// Slices that are held now: nothing is published behind their heads.
     pub held: BTreeSet<RelationName>,
     /// Builds of heads, by slice.
@@ -157,6 +159,8 @@ pub struct Served {
 pub enum Blocked {
     /// A source was never frozen.
     NotFrozen(RelationName),
+    /// The record of a source's last version is damaged.
+    Damaged(RelationName),
     /// A source's declaration changed since it was frozen.
     DeclarationChanged(RelationName),
     /// The slice itself, or one that it reads, is in error.

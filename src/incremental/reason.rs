@@ -107,6 +107,11 @@ pub fn of_blocked(model: &SemanticModel, state: &StoreState, slice: &Slice, bloc
             missing(source, format!("the source `{source}` was never frozen: run `pie freeze`"))
                 .at(read_places(model, reads, source))
         }
+        Blocked::Damaged(source) => {
+            let declared = model.sources.get(source).map(|source| source.name_span);
+            let message = format!("the record of `{source}` is damaged: run `pie fsck`");
+            missing(source, message).at(declared)
+        }
         Blocked::DeclarationChanged(source) => {
             let declared = model.sources.get(source).map(|source| source.name_span);
             let message = format!("the declaration of `{source}` changed since it was frozen: run `pie freeze`");

@@ -84,7 +84,7 @@ pub struct DataFile {
 }
 
 /// An immutable, numbered state of a source.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct SourceVersion {
     pub format: u32,
     pub source: String,

@@ -36,6 +36,8 @@ pub struct Damage {
     pub what: String,
     /// The source or slice whose rows it is about, where that can be told.
     pub of: Option<String>,
+    /// The record of the damaged build: without it the build is made again.
+    pub build: Option<String>,
 }
 
 /// Everything in a store by path, and what was found so far.
@@ -81,6 +83,22 @@ impl Store {
         found.damage.sort();
         found.damage.dedup();
         Ok(found)
+    }
+
+    /// Takes the records of damaged builds away, so that they are made again. Says of how many.
+    ///
+    /// # Errors
+    /// Those of the store; what was taken away stays so.
+    pub async fn mend(&self, found: &Fsck) -> Result<usize, StoreError> {
+        let builds: BTreeSet<&String> = found.damage.iter().filter_map(|damage| damage.build.as_ref()).collect();
+        for build in &builds {
+            let path = super::log::recorded(build);
+            match self.objects.delete(&path).await {
+                Ok(()) | Err(datafusion::object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed("remove", &path, error)),
+            }
+        }
+        Ok(builds.len())
     }
 
     /// The folders of all logs with the numbers in them.
@@ -150,7 +168,12 @@ impl Logged for SourceVersion {
 
 impl Looking<'_> {
     fn damage(&mut self, path: &Path, of: &str, what: impl Into<String>) {
-        self.found.damage.push(Damage { path: path.to_string(), what: what.into(), of: Some(of.to_owned()) });
+        self.found.damage.push(Damage {
+            path: path.to_string(),
+            what: what.into(),
+            of: Some(of.to_owned()),
+            build: None,
+        });
     }
 
     /// The records of a log that are whole.
@@ -238,11 +261,17 @@ impl Looking<'_> {
         match manifest::read::<BuildRecord>(bytes) {
             Ok(record) => {
                 let files = record.partitions.iter().flat_map(|partition| &partition.files);
-                self.data(files, &record.slice, deep).await
+                let before = self.found.damage.len();
+                self.data(files, &record.slice, deep).await?;
+                for damage in &mut self.found.damage[before..] {
+                    damage.build = Some(path.to_string());
+                }
+                Ok(())
             }
             Err(error) => {
                 let what = told(&error);
-                self.found.damage.push(Damage { path: path.to_string(), what, of: None });
+                let path = path.to_string();
+                self.found.damage.push(Damage { path: path.clone(), what, of: None, build: Some(path) });
                 Ok(())
             }
         }
@@ -301,7 +330,7 @@ impl Looking<'_> {
                 }
                 Err(error) => {
                     let what = told(&error);
-                    self.found.damage.push(Damage { path: path.to_string(), what, of: None });
+                    self.found.damage.push(Damage { path: path.to_string(), what, of: None, build: None });
                     self.known.insert(path);
                 }
             }

@@ -115,10 +115,15 @@ impl Store {
         folder: &Path,
         memo: &Memo,
     ) -> Result<Option<Numbered<T>>, StoreError> {
-        match self.listed(folder).await?.last() {
-            Some(meta) => self.listed_record(meta, memo).await,
+        match self.last_listed(folder).await? {
+            Some(meta) => self.listed_record(&meta, memo).await,
             None => Ok(None),
         }
+    }
+
+    /// The last record of a log as an object.
+    pub(super) async fn last_listed(&self, folder: &Path) -> Result<Option<ObjectMeta>, StoreError> {
+        Ok(self.listed(folder).await?.pop())
     }
 
     /// Appends a record behind `parent`. `make` gets its number and the record before it. Where another writer took the

@@ -20,6 +20,15 @@ pub struct SliceHead {
     /// It has a build, and that is there.
     pub is_served: bool,
     meta: ObjectMeta,
+    /// What counts in its place, where the record is damaged: the last one that isn't.
+    instead: Option<Numbered<CommitRecord>>,
+}
+
+impl SliceHead {
+    /// The last record is damaged; what the one before it serves is served.
+    pub fn is_damaged(&self) -> bool {
+        self.instead.is_some()
+    }
 }
 
 /// What a head says in short.
@@ -39,7 +48,82 @@ pub struct HeadFacts {
 impl Store {
     /// What readers of a slice see; `None` where it was never published. After a drop the record has no build.
     pub async fn slice_head(&self, slice: &RelationName) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        self.head(&self.log_folder(slice), &self.memo.archive()).await
+        let Some(meta) = self.last_listed(&self.log_folder(slice)).await? else { return Ok(None) };
+        match self.listed_record(&meta, &self.memo.archive()).await {
+            Err(StoreError::Corrupt { .. }) => self.last_good(&meta).await,
+            found => found,
+        }
+    }
+
+    /// What counts where the last record of a log is damaged: what the last whole one says, under the damaged one's number and
+    /// digest, so that the next record comes behind it. Without a whole one it serves nothing, as after a drop.
+    async fn last_good(&self, meta: &ObjectMeta) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+        let Some(number) = super::log::number(&meta.location) else { return Ok(None) };
+        let Some(damaged) = self.read(&meta.location).await? else { return Ok(None) };
+        let parts: Vec<_> = meta.location.parts().collect();
+        let Some(([.., domain, name], _)) = parts.split_last().map(|(last, folder)| (folder, last)) else {
+            return Ok(None);
+        };
+        let folder = Path::from_iter(parts[..parts.len() - 1].iter().cloned());
+        let mut good: Option<CommitRecord> = None;
+        for before in (1..number).rev() {
+            match self.record::<CommitRecord>(&folder, before).await {
+                Ok(Some(found)) => {
+                    good = Some(CommitRecord::clone(&found.record));
+                    break;
+                }
+                Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let nothing = || CommitRecord {
+            format: manifest::FORMAT,
+            slice: RelationName::new(domain.as_ref(), name.as_ref()).to_string(),
+            version: number,
+            id: String::new(),
+            parent: None,
+            kind: CommitKind::Drop,
+            build: None,
+            columns: Vec::new(),
+            preimage: None,
+            inputs: Vec::new(),
+            stale_inputs: Vec::new(),
+            promises: None,
+            rows: 0,
+            bytes: 0,
+            content: String::new(),
+            created_at: String::new(),
+            by: String::new(),
+            reason: None,
+            published_at: None,
+            until: None,
+            pie: String::new(),
+        };
+        let record = CommitRecord { version: number, ..good.unwrap_or_else(nothing) };
+        Ok(Some(Numbered { number, blake3: digest(&damaged), record: Arc::new(record) }))
+    }
+
+    /// The newest version before `number` whose build can be read and is another one than `not`.
+    pub async fn older(
+        &self,
+        slice: &RelationName,
+        number: u64,
+        not: &str,
+    ) -> Result<Option<(Numbered<CommitRecord>, Arc<BuildRecord>)>, StoreError> {
+        for before in (1..number).rev() {
+            let found = match self.slice_commit(slice, before).await {
+                Ok(Some(found)) => found,
+                Ok(None) | Err(StoreError::Corrupt { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(reference) = found.record.build.as_ref().filter(|build| build.id != not) else { continue };
+            match self.build_of(reference).await {
+                Ok(Some(build)) => return Ok(Some((found, build))),
+                Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     pub async fn slice_commit(
@@ -59,10 +143,17 @@ impl Store {
 
     async fn short_head(&self, meta: ObjectMeta) -> Result<Option<(RelationName, SliceHead)>, StoreError> {
         let key = self.listed_key("head", &meta);
+        let mut instead = None;
         let facts = match self.memo.get::<HeadFacts>(&key) {
             Some(facts) => facts,
             None => {
-                let found = self.listed_record::<CommitRecord>(&meta, &self.memo.archive()).await?;
+                let found = match self.listed_record::<CommitRecord>(&meta, &self.memo.archive()).await {
+                    Err(StoreError::Corrupt { .. }) => {
+                        instead = self.last_good(&meta).await?;
+                        instead.clone()
+                    }
+                    found => found?,
+                };
                 let Some(Numbered { blake3, record, .. }) = found else { return Ok(None) };
                 let facts = HeadFacts {
                     slice: record.slice.clone(),
@@ -73,7 +164,9 @@ impl Store {
                     bytes: record.bytes,
                     stale: !record.stale_inputs.is_empty(),
                 };
-                self.memo.put(key, &facts);
+                if instead.is_none() {
+                    self.memo.put(key, &facts);
+                }
                 facts
             }
         };
@@ -85,12 +178,15 @@ impl Store {
             Some(record) => self.is_there(&record).await?,
             None => false,
         };
-        Ok(Some((slice, SliceHead { number, facts, is_served, meta })))
+        Ok(Some((slice, SliceHead { number, facts, is_served, meta, instead })))
     }
 
     /// The record of a head.
     pub async fn whole_head(&self, head: &SliceHead) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        self.listed_record(&head.meta, &self.memo.archive()).await
+        match &head.instead {
+            Some(instead) => Ok(Some(instead.clone())),
+            None => self.listed_record(&head.meta, &self.memo.archive()).await,
+        }
     }
 
     /// The whole history of a slice, oldest first.
@@ -179,11 +275,13 @@ impl Store {
         let mut builds = Vec::new();
         for meta in metas.iter().filter(|meta| meta.location.as_ref().ends_with(".json")) {
             let Some(bytes) = self.read(&meta.location).await? else { continue };
-            let found: KeyRecord = manifest::read(&bytes).map_err(|e| StoreError::record(&meta.location, e))?;
+            // A build that is gone or damaged can't be served: it is made again.
+            let Ok(found) = manifest::read::<KeyRecord>(&bytes) else { continue };
             let Some(slice) = RelationName::parse(&found.slice) else { continue };
-            // A build that is gone can't be served.
-            if let Some((reference, record)) = self.build(&slice, &found.build).await? {
-                builds.push((found, reference, record));
+            match self.build(&slice, &found.build).await {
+                Ok(Some((reference, record))) => builds.push((found, reference, record)),
+                Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(builds)

@@ -2,16 +2,48 @@
 
 use super::log::Meeting;
 use super::{Appended, Numbered, Store, StoreError};
-use crate::manifest::SourceVersion;
+use crate::manifest::{SourceVersion, digest};
 use crate::name::RelationName;
 use datafusion::object_store::ObjectStoreExt;
 use datafusion::object_store::path::Path;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 impl Store {
     /// The newest version of a source; `None` where it was never frozen.
     pub async fn source_head(&self, source: &RelationName) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
         self.head(&log_folder(source), &self.memo).await
+    }
+
+    /// The version that the next one follows, and whether its record is damaged: then it has the files of the last whole one, or
+    /// none, under the damaged one's number and digest.
+    pub async fn source_to_follow(
+        &self,
+        source: &RelationName,
+    ) -> Result<(Option<Numbered<SourceVersion>>, bool), StoreError> {
+        let folder = log_folder(source);
+        match self.source_head(source).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            head => return Ok((head?, false)),
+        }
+        let Some(meta) = self.last_listed(&folder).await? else { return Ok((None, false)) };
+        let (Some(number), Some(damaged)) = (super::log::number(&meta.location), self.read(&meta.location).await?)
+        else {
+            return Ok((None, false));
+        };
+        let mut good = SourceVersion::default();
+        for before in (1..number).rev() {
+            match self.source_version(source, before).await {
+                Ok(Some(found)) => {
+                    good = SourceVersion::clone(&found.record);
+                    break;
+                }
+                Ok(None) | Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let record = Arc::new(SourceVersion { version: number, ..good });
+        Ok((Some(Numbered { number, blake3: digest(&damaged), record }), true))
     }
 
     /// One version of a source.

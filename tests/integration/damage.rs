@@ -45,15 +45,68 @@ fn stored(dir: &Path, words: &[&str]) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_damaged_record_is_named() {
-    for words in [["heads", "large"], ["build.json", "large"], ["sources", "log"], ["store.json", "store"]] {
+fn what_is_damaged_is_named_and_mended_and_the_rest_goes_on() {
+    let right = "total\n20\n";
+    for (words, mends) in [
+        (["heads", "large"], ["build"].as_slice()),
+        (["build.json", "large"], &["build"]),
+        (["sources", "log"], &["freeze", "build"]),
+        (["part-00000.parquet", "large"], &["fsck --deep --mend", "build"]),
+    ] {
         let dir = built();
+        let run = |args: &str| pie::run(dir.path(), &args.split(' ').collect::<Vec<_>>());
         let record = &stored(dir.path(), &words)[0];
         let bytes = std::fs::read(record).expect("the record can be read");
         std::fs::write(record, &bytes[..bytes.len() / 2]).expect("the record can be cut");
-        let output = pie::run(dir.path(), &["plan"]);
-        assert_eq!(output.code, 1, "{words:?}: {}", output.err);
-        assert!(output.err.contains("E0602"), "{words:?}: {}", output.err);
+        // It is found, under its name.
+        let found = run("fsck --deep");
+        let name =
+            record.strip_prefix(dir.path().join(".pie/store")).expect("it lies in the store").display().to_string();
+        assert!(found.code == 1 && found.out.contains(&name), "{words:?}: {}{}", found.out, found.err);
+        // Others are served as before.
+        assert_eq!(run("show total --format csv").out, right, "{words:?}");
+        for mend in mends {
+            let output = run(mend);
+            assert!(output.code == 0 || mend.starts_with("fsck"), "{words:?}, {mend}: {}", output.err);
+        }
+        assert_eq!(run("show large --format csv").out, "id,amount\n2,20\n", "{words:?}");
+        assert_eq!(run("show total --format csv").out, right, "{words:?}");
+        let status = run("status --fail-on-stale");
+        assert_eq!(status.code, 0, "{words:?}: {}{}", status.out, status.err);
+        assert!(run("build").err.contains("Nothing to do"), "{words:?}: {}", run("build").err);
+    }
+}
+
+#[test]
+fn a_store_whose_identity_is_damaged_is_not_touched() {
+    let dir = built();
+    let record = &stored(dir.path(), &["store.json"])[0];
+    std::fs::write(record, "{").expect("the record can be cut");
+    for verb in ["plan", "build", "fsck", "status"] {
+        let output = pie::run(dir.path(), &[verb]);
+        assert!(output.code == 1 && output.err.contains("E0602"), "{verb}: {}", output.err);
+    }
+}
+
+#[test]
+fn where_the_newest_version_is_damaged_the_one_before_is_shown() {
+    for words in [["heads", "large", "2.json"], ["build.json", "large", ""], ["part-00000.parquet", "large", ""]] {
+        let dir = built();
+        let path = dir.path().join("main.pie");
+        let text = std::fs::read_to_string(&path).expect("the project can be read");
+        std::fs::write(&path, text.replace("amount > 10", "amount > 5")).expect("the project can be written");
+        assert_eq!(pie::run(dir.path(), &["build"]).code, 0);
+        // Ids of builds sort by time.
+        let record = stored(dir.path(), &words).pop().expect("there is one");
+        let bytes = std::fs::read(&record).expect("the record can be read");
+        std::fs::write(&record, &bytes[..bytes.len() - 3]).expect("the record can be cut");
+        for args in
+            [&["show", "large", "--format", "csv"], &["query", "select id, amount from large", "--format", "csv"]]
+        {
+            let shown = pie::run(dir.path(), args);
+            assert_eq!(shown.out, "id,amount\n2,20\n", "{words:?}: {}", shown.err);
+            assert!(shown.err.contains("W0601") && shown.err.contains("version 2"), "{words:?}: {}", shown.err);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::spec::pages;
 use icepie::diagnostic::Code;
 
 /// Codes whose page has no example that gives them, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 9] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 10] = [
     ("E0003", "a Markdown page can't hold a file that isn't UTF-8"),
     ("E0004", "an example past a limit would be as long as the limit"),
     ("E0506", "how much memory a query needs depends on the machine"),
@@ -15,6 +15,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 9] = [
     ("E0604", "it takes two builders at the same instant"),
     ("E0606", "it takes a store that can't be used"),
     ("E0607", "it takes a store that fails between two answers"),
+    ("W0601", "pie itself never damages its store"),
     ("E0801", "pie itself never publishes wrong rows"),
 ];
 

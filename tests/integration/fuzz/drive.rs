@@ -146,9 +146,12 @@ pub async fn build(project: &driver::Project, read: bool) -> Result<Built, Strin
         published: BTreeMap::new(),
     };
     if read {
-        let tables = driver::tables(project, &session, &BTreeMap::new()).await.map_err(one)?;
-        for slice in project.model.stored_slices().filter(|slice| tables.contains_key(&slice.name)) {
-            let answer = driver::show(project, &slice.name, &tables, &session).await.map_err(one)?;
+        let mut tables = driver::tables(project, &session, &BTreeMap::new()).await.map_err(one)?;
+        for slice in project.model.stored_slices() {
+            if !tables.sets().contains_key(&slice.name) {
+                continue;
+            }
+            let answer = driver::show(project, &slice.name, &mut tables, &session).await.map_err(one)?;
             result.published.insert(slice.name.clone(), Content::read(&answer.schema, &answer.batches)?);
         }
     }

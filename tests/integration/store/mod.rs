@@ -6,6 +6,7 @@
 //! ```
 
 mod ambiguous;
+mod backends;
 mod every_operation;
 mod fault;
 mod flips;

@@ -22,11 +22,17 @@ const WORDS: &str = "PIE_TEST_WORDS";
 const BETWEEN: &str = "\u{1f}";
 
 fn process(test: &str, words: &[&str]) -> Child {
+    process_with(test, words, &[])
+}
+
+/// Starts a process with more in its environment.
+pub fn process_with(test: &str, words: &[&str], environment: &[(&str, &str)]) -> Child {
     Command::new(std::env::current_exe().expect("this program has a path"))
         .args(["--exact", "--ignored", "--nocapture", "--test-threads=1", &format!("store::processes::{test}")])
         .env(WORDS, words.join(BETWEEN))
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("a process can be started")

@@ -184,8 +184,8 @@ pub async fn build(project: &Project, session: &Session) -> Result<Vec<(Relation
 /// What a query over published slices gives, as CSV; why not, where it gives nothing.
 pub async fn read(project: &Project, session: &Session, sql: &str) -> Result<String, String> {
     let told = |found: &[Diagnostic]| human::render(found, &project.workspace.sources, false);
-    let tables = driver::tables(project, session, &Default::default()).await.map_err(|e| told(&[*e]))?;
-    let answer = driver::query(sql, &tables, session).await.map_err(|e| told(&e.diagnostics))?;
+    let mut tables = driver::tables(project, session, &Default::default()).await.map_err(|e| told(&[*e]))?;
+    let answer = driver::query(sql, &mut tables, session).await.map_err(|e| told(&e.diagnostics))?;
     let mut text = Vec::new();
     icepie::serve::write(&answer, icepie::serve::Format::Csv, usize::MAX, &mut text).map_err(|e| e.to_string())?;
     Ok(String::from_utf8_lossy(&text).into_owned())

@@ -136,8 +136,8 @@ fn of_several_writers_of_a_slice_one_wins_each_number_and_the_newest_stays() {
     let rounds = if long() { 500 } else { 20 };
     for backend in BACKENDS {
         for writers in [2, 5, 16, 64] {
-            // Sixty-four at once are many pauses: a few rounds say as much.
-            let rounds = if writers == 64 { rounds.min(40) / 10 } else { rounds };
+            // Many at once take many pauses: a few rounds say as much.
+            let rounds = if writers > 5 { rounds / writers.min(20) + 1 } else { rounds };
             for round in 0..rounds {
                 let world = World::new(backend);
                 let raced = runtime().block_on(async {
