@@ -5,6 +5,17 @@ use std::path::Path;
 /// Replaces the project's folder by `<project>`, times by `<time>`, ids by `<id>`, digests by `<digest>`, and durations
 /// behind "in" by `…`.
 pub fn normalize(text: &str, project: &Path) -> String {
+    without_user(&without_circumstance(text, project))
+}
+
+/// Who runs the tests: in a log, and where a slice is held.
+fn without_user(text: &str) -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
+    text.replace(&format!("<time>  {user:<12}  "), "<time>  <user>  ")
+        .replace(&format!("held by {user} until"), "held by <user> until")
+}
+
+fn without_circumstance(text: &str, project: &Path) -> String {
     let text = text.replace(&project.display().to_string(), "<project>");
     let mut normal = String::with_capacity(text.len());
     let mut rest = text.as_str();
