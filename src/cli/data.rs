@@ -30,7 +30,13 @@ pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> 
         let sources: Vec<Value> = reports.iter().map(|report| source_json(report, &project)).collect();
         writeln!(streams.out, "{:#}", json!({ "version": 1, "sources": sources }))?;
     }
-    Ok(if failed || broken { exit::FINDINGS } else { exit::CLEAN })
+    let conflict =
+        reports.iter().flat_map(|report| &report.diagnostics).any(|diagnostic| diagnostic.code == Code::CommitConflict);
+    Ok(match () {
+        () if conflict => exit::CONFLICT,
+        () if failed || broken => exit::FINDINGS,
+        () => exit::CLEAN,
+    })
 }
 
 /// A token that Ctrl-C cancels: what runs is stopped, its files removed, nothing of it published. A second Ctrl-C ends the

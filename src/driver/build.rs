@@ -123,7 +123,7 @@ impl Manner {
 }
 
 /// How often slices that somebody else published meanwhile, from newer inputs, are looked at again.
-const ROUNDS: usize = 4;
+pub(super) const ROUNDS: usize = 4;
 
 /// Plans and executes. Errors of slices are in the report. `tell` gets the plan before anything runs.
 ///

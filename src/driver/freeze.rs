@@ -2,8 +2,9 @@
 
 use super::{Project, Session};
 use crate::diagnostic::Diagnostic;
-use crate::freeze::{self, Outcome, Replace};
+use crate::freeze::{self, FreezeError, Outcome, Replace};
 use crate::name::RelationName;
+use crate::store::StoreError;
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
@@ -41,9 +42,19 @@ pub async fn freeze(
         if !source.valid || sources.is_some_and(|sources| !sources.contains(name)) {
             continue;
         }
-        let frozen =
-            freeze::freeze(source, &session.raw, &session.store, &session.runtime, replace, &session.stamp, cancelled)
-                .await;
+        let once = || {
+            let Session { raw, store, runtime, stamp, .. } = session;
+            freeze::freeze(source, raw, store, runtime, replace, stamp, cancelled)
+        };
+        let mut frozen = once().await;
+        // Who froze other files a moment ago was in the way only once: theirs are known now.
+        for _ in 1..super::build::ROUNDS {
+            let overtaken = |error: &FreezeError| matches!(error, FreezeError::Store(StoreError::Conflict { .. }));
+            match &frozen {
+                Err(errors) if errors.iter().any(overtaken) && !cancelled.is_cancelled() => frozen = once().await,
+                _ => break,
+            }
+        }
         let report = match frozen {
             Ok(outcome) => SourceReport { name: name.clone(), outcome: Some(outcome), diagnostics: Vec::new() },
             Err(errors) => {

@@ -271,6 +271,9 @@ struct Work {
 impl Work {
     fn run(self, handle: &tokio::runtime::Handle) -> Result<RawFile, FreezeError> {
         let unreadable = |cause: String| FreezeError::Unreadable { file: self.file.path.clone(), cause };
+        let path = self.store.source_data_path(&self.source.name, &crate::store::new_id());
+        // What can't be kept is no fault of the file.
+        let unwritten = |cause: String| FreezeError::from(self.store.unwritten(&path, cause));
         let Digested { blake3, blocks } = self.local.digest().map_err(|e| unreadable(e.to_string()))?;
         let captured: Vec<(String, String)> = self.file.captured.clone().into_iter().collect();
         let names: Vec<&str> = captured.iter().map(|(name, _)| name.as_str()).collect();
@@ -278,9 +281,8 @@ impl Work {
         let is_text = self.source.format.as_ref().is_some_and(|format| format.is_text());
         let mut converted = match is_text {
             true => {
-                let path = self.store.source_data_path(&self.source.name, &crate::store::new_id());
-                let file = ParquetFile::create(self.store.objects(), path, Arc::clone(&reader.schema));
-                Some(file.map_err(|e| unreadable(e.to_string()))?)
+                let file = ParquetFile::create(self.store.objects(), path.clone(), Arc::clone(&reader.schema));
+                Some(file.map_err(|e| unwritten(e.to_string()))?)
             }
             false => None,
         };
@@ -291,12 +293,12 @@ impl Work {
             partitions.update(&rows.batch).map_err(|e| unreadable(e.to_string()))?;
             rows_read += rows.batch.num_rows() as u64;
             if let Some(file) = &mut converted {
-                handle.block_on(file.write(&rows.batch)).map_err(|e| unreadable(e.to_string()))?;
+                handle.block_on(file.write(&rows.batch)).map_err(|e| unwritten(e.to_string()))?;
             }
             Ok(())
         })?;
         let converted = match converted {
-            Some(file) => Some(handle.block_on(file.finish()).map_err(|e| unreadable(e.to_string()))?),
+            Some(file) => Some(handle.block_on(file.finish()).map_err(|e| unwritten(e.to_string()))?),
             None => None,
         };
         Ok(RawFile {

@@ -102,7 +102,7 @@ impl Blocks {
             return start == 0 && blake3::hash(bytes).to_hex().as_str() == self.digested.blake3;
         }
         let end = start.saturating_add(bytes.len() as u64);
-        if start % BLOCK != 0 || end <= start || (end != self.size && end % BLOCK != 0) {
+        if !start.is_multiple_of(BLOCK) || end <= start || (end != self.size && !end.is_multiple_of(BLOCK)) {
             return false;
         }
         let mut offset = start;

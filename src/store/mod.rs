@@ -155,7 +155,7 @@ impl Store {
         }
     }
 
-    /// That data of a build couldn't be written.
+    /// That a data file couldn't be written.
     pub fn unwritten(&self, path: &Path, cause: String) -> StoreError {
         let (store, path) = (self.shown.clone(), path.to_string());
         StoreError::Io { action: "write", store, path, cause, doubtful: true }

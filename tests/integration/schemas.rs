@@ -88,6 +88,29 @@ fn a_sound_project_follows_the_schemas() {
 }
 
 #[test]
+fn a_held_slice_follows_the_schemas() {
+    let shop = shop();
+    let run = |args: &[&str]| pie::run(shop.path(), args);
+    succeeds(run(&["build", "--freeze"]));
+    succeeds(run(&["hold", "daily", "--reason", "a look", "--until", "3 days"]));
+    write(&shop, "raw/lines-2.csv", MORE_LINES);
+    succeeds(run(&["freeze"]));
+    let plan = valid("plan", &run(&["plan", "--format", "json"]));
+    assert_eq!(plan["summary"]["held"], 1, "{plan}");
+    let build = valid("build", &run(&["build", "--format", "json"]));
+    assert_eq!(build["summary"]["held"], 1, "{build}");
+    let status = valid("status", &run(&["status", "--format", "json"]));
+    assert_eq!(status["summary"], serde_json::json!({ "fresh": 0, "stale": 2, "missing": 0, "held": 1 }), "{status}");
+    let slice = |name: &str| status["slices"].as_array().and_then(|all| all.iter().find(|slice| slice["name"] == name));
+    let daily = slice("orders.daily").expect("it is listed");
+    assert_eq!(daily["held"]["reason"], "a look", "{daily}");
+    assert!(daily["held"]["until"].is_string(), "{daily}");
+    let reader = slice("orders.by_city").expect("it is listed");
+    assert_eq!(reader["stale_inputs"][0]["name"], "orders.daily", "{reader}");
+    assert!(reader["stale_inputs"][0]["age_seconds"].is_number(), "{reader}");
+}
+
+#[test]
 fn a_project_in_error_follows_the_schemas() {
     let shop = shop();
     write(&shop, "broken.pie", BROKEN);

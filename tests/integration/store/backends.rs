@@ -117,9 +117,7 @@ fn a_project_lives_in_a_bucket() {
     };
     let (_, told) = run(&["build", "--freeze"]);
     assert!(told.contains("2 slices: 2 built"), "{told}");
-    let shown = |text: &str| {
-        text.lines().filter(|line| line.chars().all(|c| c.is_ascii_digit())).next_back().map(str::to_owned)
-    };
+    let shown = |text: &str| text.lines().rfind(|line| line.chars().all(|c| c.is_ascii_digit())).map(str::to_owned);
     assert_eq!(shown(run(&["show", "total", "--format", "csv"]).0.trim()).as_deref(), Some("2"));
     let (_, told) = run(&["build"]);
     assert!(told.contains("Nothing to do"), "{told}");

@@ -10,6 +10,7 @@ mod backends;
 mod every_operation;
 mod fault;
 mod flips;
+mod full;
 mod power;
 mod processes;
 mod world;
