@@ -126,7 +126,6 @@ codes! {
     StoreIncapable = "E0606" "store-incapable",
     UnknownOutcome = "E0607" "unknown-outcome",
     NotHeld = "E0608" "not-held",
-    OlderVersion = "W0601" "older-version",
 
     // Tests.
     TestFailed = "E0701" "test-failed",
@@ -141,6 +140,7 @@ codes! {
     NullComparison = "W0103" "null-comparison",
     UnverifiedPromise = "W0104" "unverified-promise",
     OpenChoice = "W0105" "open-choice",
+    OlderVersion = "W0601" "older-version",
 }
 
 #[cfg(test)]

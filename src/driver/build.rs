@@ -138,6 +138,9 @@ pub async fn build(
 ) -> Result<BuildOutcome, StoreError> {
     let planned = plan(project, session, slices).await?;
     tell(&planned.plan);
+    if !planned.plan.is_clean() {
+        session.store.ready_to_write().await?;
+    }
     let plan_told = planned.plan.clone();
     let mut report = execute(project, session, planned, manner).await;
     for _ in 1..ROUNDS {

@@ -42,9 +42,10 @@ pub async fn freeze(
         if !source.valid || sources.is_some_and(|sources| !sources.contains(name)) {
             continue;
         }
-        let once = || {
+        let once = || async {
             let Session { raw, store, runtime, stamp, .. } = session;
-            freeze::freeze(source, raw, store, runtime, replace, stamp, cancelled)
+            store.ready_to_write().await.map_err(|error| vec![FreezeError::Store(error)])?;
+            freeze::freeze(source, raw, store, runtime, replace, stamp, cancelled).await
         };
         let mut frozen = once().await;
         // Who froze other files a moment ago was in the way only once: theirs are known now.

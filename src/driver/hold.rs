@@ -29,6 +29,7 @@ pub async fn hold(
         let kind = if head.kind == CommitKind::Rollback { CommitKind::Rollback } else { CommitKind::Hold };
         Some(CommitRecord { until: until.map(rfc3339), ..signed(session, head, kind, Some(reason)) })
     };
+    session.store.ready_to_write().await.map_err(failed)?;
     let done = session.store.commit_anyway(slice, &crate::store::new_id(), record).await.map_err(failed)?;
     done.ok_or_else(|| Box::new(unserved(slice)))
 }
@@ -46,6 +47,7 @@ pub async fn release(
         let held = head.kind.holds();
         held.then(|| signed(session, head, CommitKind::Release, reason))
     };
+    session.store.ready_to_write().await.map_err(failed)?;
     let done = session.store.commit_anyway(slice, &crate::store::new_id(), record).await.map_err(failed)?;
     done.ok_or_else(|| {
         let message = format!("`{slice}` isn't held");
@@ -100,6 +102,7 @@ pub async fn rollback(
             CommitRecord { parent: head.parent.clone(), version: head.version, ..CommitRecord::clone(&old.record) };
         Some(signed(session, &base, CommitKind::Rollback, reason))
     };
+    session.store.ready_to_write().await.map_err(failed)?;
     let done = session.store.commit_anyway(slice, &crate::store::new_id(), record).await.map_err(failed)?;
     let done = done.ok_or_else(|| Box::new(unserved(slice)))?;
     Ok((old.number, done))

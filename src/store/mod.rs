@@ -52,6 +52,8 @@ pub struct Store {
     /// Of `store.json`.
     identity: String,
     memo: Memo,
+    /// It was tried out whether the store can do what safety rests on.
+    probed: Arc<tokio::sync::OnceCell<()>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,12 +72,20 @@ impl Store {
     pub async fn over(objects: Objects) -> Result<Store, StoreError> {
         let Objects { store: objects, shown, local } = objects;
         let environment = "main".to_owned();
-        let mut store = Store { objects, local, shown, environment, identity: String::new(), memo: Memo::none() };
+        let mut store = Store {
+            objects,
+            local,
+            shown,
+            environment,
+            identity: String::new(),
+            memo: Memo::none(),
+            probed: Arc::default(),
+        };
         let path = Path::from("store.json");
         let bytes = match store.read(&path).await? {
             Some(bytes) => bytes,
             None => {
-                store.probe().await?;
+                store.ready_to_write().await?;
                 let identity = Identity { format: FORMAT, id: new_id() };
                 let bytes = crate::manifest::write(&identity);
                 match store.create(&path, bytes.clone()).await {

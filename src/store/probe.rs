@@ -6,6 +6,14 @@ use datafusion::object_store::{ObjectStoreExt, PutPayload};
 use futures::TryStreamExt;
 
 impl Store {
+    /// Tries the store out, once in a process, before something is written: another service may stand before it by now.
+    ///
+    /// # Errors
+    /// As [`Store::probe`].
+    pub async fn ready_to_write(&self) -> Result<(), StoreError> {
+        self.probed.get_or_try_init(|| self.probe()).await.copied()
+    }
+
     /// Tries the store out with one object, which is removed again: of two creations of a name exactly the first must
     /// succeed, and what was written must be read and listed at once.
     ///

@@ -13,6 +13,7 @@ mod flips;
 mod full;
 mod power;
 mod processes;
+mod status;
 mod world;
 mod writers;
 
