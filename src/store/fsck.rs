@@ -9,6 +9,7 @@ use crate::name::RelationName;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
 use futures::TryStreamExt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -93,6 +94,12 @@ impl Store {
         let builds: BTreeSet<&String> = found.damage.iter().filter_map(|damage| damage.build.as_ref()).collect();
         for build in &builds {
             let path = super::log::recorded(build);
+            // Versions that served it aren't damaged for lack of it: it was taken out.
+            let note = manifest::write(&TakenOut { format: manifest::FORMAT, why: "damaged".to_owned() });
+            match self.create(&taken_out(&path), note).await {
+                Ok(()) | Err(StoreError::Exists { .. }) => {}
+                Err(error) => return Err(error),
+            }
             match self.objects.delete(&path).await {
                 Ok(()) | Err(datafusion::object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(self.failed("remove", &path, error)),
@@ -116,6 +123,19 @@ impl Store {
         }
         Ok(logs)
     }
+}
+
+/// Why a build was taken out; lies where its record lay.
+#[derive(Serialize)]
+struct TakenOut {
+    format: u32,
+    why: String,
+}
+
+fn taken_out(build: &Path) -> Path {
+    let mut parts: Vec<_> = build.parts().collect();
+    parts.pop();
+    Path::from_iter(parts).join("taken-out.json")
 }
 
 /// What the two kinds of log have in common.
@@ -230,6 +250,11 @@ impl Looking<'_> {
             let Some(path) = self.store.record_of(reference) else { continue };
             self.known.insert(path.clone());
             let Some(bytes) = self.store.read(&path).await? else {
+                let note = taken_out(&path);
+                if self.objects.contains_key(&note) {
+                    self.known.insert(note);
+                    continue;
+                }
                 self.damage(&path, &commit.slice, format!("version {} serves it, and it is gone", commit.version));
                 continue;
             };
