@@ -175,8 +175,10 @@ pub async fn execute(build: Build) -> Report {
                 if let Some(head) = build.heads.get(&name) {
                     let standing = match report.outcome {
                         Outcome::Failed | Outcome::Skipped => Standing::Stale,
-                        // What it would be built to is what it serves.
-                        Outcome::Held if !report.plan.change.behind => Standing::Current,
+                        // What it would be built to is what it serves. Of one that was held while it was built that isn't known.
+                        Outcome::Held if report.plan.action() == Action::Held && !report.plan.change.behind => {
+                            Standing::Current
+                        }
                         Outcome::Held => Standing::Stale,
                         _ => Standing::Behind,
                     };

@@ -105,7 +105,8 @@ impl SliceBuild<'_> {
             Appended::Own(_) => (Outcome::Built, build.bytes),
             Appended::Theirs(_) => (Outcome::Reused, 0),
         };
-        Ok(Done { outcome, commit: commit.into_record(), build, written, behind: inputs.behind(&names) })
+        let behind = inputs.behind(&names) || self.is_of_others(&commit, inputs, &names);
+        Ok(Done { outcome, commit: commit.into_record(), build, written, behind })
     }
 
     fn planned_over_sources(&self) -> Option<&Served> {
@@ -232,6 +233,7 @@ impl SliceBuild<'_> {
             Appended::Own(_) => Outcome::Relabelled,
             Appended::Theirs(_) => Outcome::Reused,
         };
+        let behind = behind || self.is_of_others(&commit, inputs, names);
         Ok(Done { outcome, commit: commit.into_record(), build, written: 0, behind })
     }
 
@@ -350,6 +352,15 @@ impl SliceBuild<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what another builder published was made of other versions than those pinned here: then it isn't what the sources
+    /// as they are pinned would give, and readers mustn't be kept under keys that say so.
+    fn is_of_others(&self, commit: &Appended<CommitRecord>, inputs: &Inputs, names: &[RelationName]) -> bool {
+        match commit {
+            Appended::Own(_) => false,
+            Appended::Theirs(theirs) => theirs.record.inputs != inputs.records(names),
+        }
     }
 
     /// Publishes a build. Gives the record that counts, with the build that it serves: another builder may have been faster.

@@ -286,3 +286,73 @@ fn a_writer_that_comes_back_late_does_not_overwrite_newer_rows() {
         });
     }
 }
+
+/// Builds, with `meanwhile` done by somebody else between the plan and its execution; then puts the raw data back to what was
+/// planned on, builds again, and says what readers get.
+fn interrupted(meanwhile: impl FnOnce(&World, &driver::Project) + Send) -> (String, String) {
+    let world = World::new(BACKENDS[0]);
+    let project = world.project();
+    let manner = driver::Manner::quiet(2);
+    let running = runtime();
+    running.block_on(async {
+        let session = world.session(&project).await;
+        driver::freeze(&project, &session, None, None, &manner.cancelled, |_| {}).await;
+        let session = world.session(&project).await;
+        let tell = |_: &icepie::plan::BuildPlan| {
+            std::thread::scope(|scope| scope.spawn(|| meanwhile(&world, &project)).join().expect("it ends well"));
+        };
+        driver::build(&project, &session, None, &manner, tell).await.expect("the store works");
+        std::fs::remove_file(world.dir.path().join("raw/002.csv")).expect("it was added");
+        let session = world.session(&project).await;
+        let replace = icepie::freeze::Replace { reason: "as it was".to_owned() };
+        driver::freeze(&project, &session, None, Some(&replace), &manner.cancelled, |_| {}).await;
+        driver::build(&project, &world.session(&project).await, None, &manner, |_| {}).await.expect("the store works");
+        let session = world.session(&project).await;
+        let total = read(&project, &session, "select total from shop.total").await.expect("it is published");
+        let doubled = read(&project, &session, "select sum(amount) as total from shop.doubled").await;
+        (total, doubled.expect("it is published"))
+    })
+}
+
+#[test]
+fn rows_of_a_faster_builder_are_not_kept_under_keys_of_the_slower_one() {
+    let shown = interrupted(|world, project| {
+        world.add_day(2);
+        runtime().block_on(async { build(project, &world.session(project).await).await.expect("it works") });
+    });
+    assert_eq!(shown, (World::total(1), World::total(1)));
+}
+
+#[test]
+fn rows_over_something_held_meanwhile_are_not_kept_under_keys_of_what_it_would_be() {
+    let world = World::new(BACKENDS[0]);
+    let project = world.project();
+    let doubled = RelationName::new("shop", "doubled");
+    let manner = driver::Manner::quiet(2);
+    runtime().block_on(async {
+        build(&project, &world.session(&project).await).await.expect("the first build works");
+        world.add_day(2);
+        let session = world.session(&project).await;
+        driver::freeze(&project, &session, None, None, &manner.cancelled, |_| {}).await;
+        let hold = || {
+            runtime().block_on(async {
+                let session = world.session(&project).await;
+                driver::hold(&session, &doubled, "a look", None).await.expect("it is held");
+            });
+        };
+        let tell = |_: &icepie::plan::BuildPlan| {
+            std::thread::scope(|scope| scope.spawn(hold).join().expect("it ends well"));
+        };
+        let built = driver::build(&project, &session, None, &manner, tell).await.expect("the store works");
+        let of = |name: &RelationName| {
+            built.report.slices.iter().find(|slice| slice.plan.name() == name).expect("it is in the plan").clone()
+        };
+        assert_eq!(of(&doubled).outcome, Outcome::Held);
+        assert_eq!(of(&slice()).stale_inputs.len(), 1, "its reader says what it stands on");
+        let session = world.session(&project).await;
+        driver::release(&session, &doubled, None).await.expect("it is held");
+        build(&project, &world.session(&project).await).await.expect("the last build works");
+        let total = read(&project, &world.session(&project).await, "select total from shop.total").await;
+        assert_eq!(total, Ok(World::total(2)));
+    });
+}
