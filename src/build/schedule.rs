@@ -4,11 +4,11 @@ use super::queue::{Queue, Twins};
 use super::slice::{Done, SliceBuild};
 use super::{BuildError, Input, Inputs};
 use crate::algebra::Meanings;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::exec::{Runtime, build_files};
 use crate::freeze::Stamp;
 use crate::incremental::{Action, Blocked, InputContent, StoreState, shows};
-use crate::manifest::{BuildRecord, CommitKind, CommitRecord, FORMAT, InputRecord};
+use crate::manifest::{BuildRecord, CommitRecord, FORMAT, FailureRecord, InputRecord};
 use crate::name::RelationName;
 use crate::plan::{BuildPlan, SlicePlan};
 use crate::semantic::{SemanticModel, Slice};
@@ -75,6 +75,8 @@ pub struct Report {
 /// Told of what goes on; called from several tasks.
 pub trait Progress: Send + Sync {
     fn started(&self, slice: &RelationName);
+    /// Somebody else builds the same rows already.
+    fn waiting(&self, slice: &RelationName, by: &str);
     /// Rows read of all there are to read, rows and bytes written.
     fn advance(&self, slice: &RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64);
     fn finished(&self, report: &SliceReport);
@@ -85,6 +87,7 @@ pub struct Quiet;
 
 impl Progress for Quiet {
     fn started(&self, _: &RelationName) {}
+    fn waiting(&self, _: &RelationName, _: &str) {}
     fn advance(&self, _: &RelationName, _: u64, _: u64, _: u64, _: u64) {}
     fn finished(&self, _: &SliceReport) {}
 }
@@ -300,9 +303,28 @@ async fn one(build: &Build, plan: &SlicePlan, inputs: Inputs) -> (SliceReport, O
                 BuildError::InputMissing { .. } | BuildError::Interrupted => Outcome::Skipped,
                 _ => Outcome::Failed,
             };
-            (report(outcome, vec![error.diagnostic(slice)]), None)
+            let diagnostic = error.diagnostic(slice);
+            if outcome == Outcome::Failed && diagnostic.code != Code::CommitConflict {
+                tell_failure(build, slice, &diagnostic).await;
+            }
+            (report(outcome, vec![diagnostic]), None)
         }
     }
+}
+
+/// Lets `pie status` say what a build failed with.
+async fn tell_failure(build: &Build, slice: &Slice, diagnostic: &Diagnostic) {
+    let failure = FailureRecord {
+        format: FORMAT,
+        id: crate::store::new_id(),
+        slice: slice.name.to_string(),
+        code: diagnostic.code.as_str().to_owned(),
+        message: diagnostic.message.clone(),
+        created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        by: build.stamp.by.clone(),
+        pie: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    build.store.tell_failure(failure).await;
 }
 
 fn slice_build<'a>(build: &'a Build, plan: &'a SlicePlan, slice: &'a Slice) -> SliceBuild<'a> {
@@ -366,24 +388,11 @@ async fn drop_slice(build: &Build, plan: &SlicePlan, report: SliceReport) -> (Sl
     let name = plan.name();
     let Some(head) = build.heads.get(name).cloned() else { return (report, None) };
     let commit = CommitRecord {
-        format: FORMAT,
         id: crate::store::new_id(),
-        kind: CommitKind::Drop,
-        build: None,
-        columns: Vec::new(),
-        preimage: None,
-        inputs: Vec::new(),
-        stale_inputs: Vec::new(),
-        rows: 0,
-        bytes: 0,
-        content: String::new(),
-        promises: None,
         created_at: build.stamp.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         by: build.stamp.by.clone(),
         reason: Some("no longer declared".to_owned()),
-        published_at: None,
-        until: None,
-        ..CommitRecord::clone(&head.record)
+        ..CommitRecord::nothing(name)
     };
     match build.store.commit(name, Some(head), commit).await {
         Ok(commit) => (SliceReport { version: Some(commit.into_record().number), rows: None, ..report }, None),

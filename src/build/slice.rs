@@ -14,11 +14,14 @@ use crate::manifest::{
 };
 use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Slice, schema_of};
-use crate::store::{Appended, Numbered, Store, StoreError};
+use crate::store::{Appended, Note, Numbered, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// How long somebody else who builds the same is waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// What building one slice needs besides its inputs.
 pub struct SliceBuild<'a> {
@@ -66,13 +69,19 @@ impl SliceBuild<'_> {
             .ok_or_else(|| BuildError::Internal("a check reads something unknown".to_owned()))?;
         let keys = self.preimages(&names, inputs);
         let wanted: Vec<Keys> = keys.iter().map(|(_, preimage)| preimage.keys()).collect();
-        if let Some(planned) = self.planned_over_sources() {
+        if let Some(planned) = self.planned_over_sources()
+            && self.stays(&planned.reference).await?
+        {
             // The plan knows what is right, and what has become of the inputs since doesn't change that. Anything else is
             // looked for again by the inputs as they are: one may have failed, and stand where it stood.
             return self.serve(planned.clone(), (&keys, &wanted), inputs, &names, promises).await;
         }
         let tables = inputs.tables(&names)?;
         if let Some(found) = self.find(&keys, &wanted).await? {
+            return self.serve(found, (&keys, &wanted), inputs, &names, promises).await;
+        }
+        let (lease, done) = self.others(&keys, &wanted).await?;
+        if let Some(found) = done {
             return self.serve(found, (&keys, &wanted), inputs, &names, promises).await;
         }
         let Some((_, preimage)) = keys.into_iter().find(|(over_sources, _)| !over_sources) else {
@@ -87,10 +96,12 @@ impl SliceBuild<'_> {
             Ok(build) => build,
             Err(error) => {
                 self.store.discard_build(&self.slice.name, &id).await;
+                lease.end().await;
                 return Err(error);
             }
         };
         let reference = self.store.record_build(&self.slice.name, &staged).await?;
+        lease.end().await;
         let labels = own_labels(self.slice);
         let stale = inputs.stale_records(&names);
         let published = Published {
@@ -107,6 +118,47 @@ impl SliceBuild<'_> {
         };
         let behind = inputs.behind(&names) || self.is_of_others(&commit, inputs, &names);
         Ok(Done { outcome, commit: commit.into_record(), build, written, behind })
+    }
+
+    /// Whether a build that was found is still there, and not about to be collected. That of the head is kept by it.
+    async fn stays(&self, build: &BuildReference) -> Result<bool, BuildError> {
+        let served = self.head.as_ref().and_then(|head| head.record.build.as_ref());
+        Ok(served.is_some_and(|served| served.id == build.id) || self.store.is_served(build).await?)
+    }
+
+    /// Whether a build is there after it was published.
+    async fn stays_behind(&self, build: &BuildReference) -> Result<bool, BuildError> {
+        Ok(self.store.build_of(build).await?.is_some())
+    }
+
+    /// Waits while somebody else builds the same rows, if they have said so, and gives what came of it. Others may die, or take
+    /// for ever: then the slice is built here.
+    async fn others(
+        &self,
+        keys: &[(bool, KeyPreimage)],
+        wanted: &[Keys],
+    ) -> Result<(Note, Option<Served>), BuildError> {
+        let row = keys.iter().position(|(over_sources, _)| !over_sources).and_then(|index| wanted.get(index));
+        let row = row.map_or("", |keys| keys.row.as_str());
+        let name = self.slice.name.to_string();
+        let waiting_since = tokio::time::Instant::now();
+        let mut waits = false;
+        loop {
+            let leases = self.store.leases().await?;
+            let theirs = leases.iter().find(|lease| wanted.iter().any(|keys| keys.row == lease.row));
+            let Some(theirs) = theirs.filter(|_| waiting_since.elapsed() < PATIENCE) else { break };
+            if !waits {
+                self.progress.waiting(&self.slice.name, &theirs.by);
+                waits = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+                () = self.cancelled.cancelled() => return Err(BuildError::Interrupted),
+            }
+        }
+        let found = if waits { self.find(keys, wanted).await? } else { None };
+        let (_, lease) = self.store.lease(&name, row, &self.stamp.by, &now(self.stamp));
+        Ok((lease, found))
     }
 
     fn planned_over_sources(&self) -> Option<&Served> {
@@ -228,7 +280,15 @@ impl SliceBuild<'_> {
         let read = if over_sources { record.inputs.clone() } else { inputs.records(names) };
         let read = if inputs.records(names).len() == names.len() { inputs.records(names) } else { read };
         let published = Published { columns: labels, preimage, inputs: read, stale_inputs: stale, promises };
+        let found = reference.clone();
         let (commit, build) = self.commit(CommitKind::Relabel, reference, record, published).await?;
+        if matches!(&commit, Appended::Own(own) if own.record.build.as_ref() == Some(&found))
+            && !self.stays_behind(&found).await?
+        {
+            // Somebody collected it while this process stood still. Readers see the version before, and the next round makes it.
+            let version = commit.into_record().number;
+            return Err(StoreError::Conflict { name: self.slice.name.to_string(), version }.into());
+        }
         let outcome = match commit {
             Appended::Own(_) => Outcome::Relabelled,
             Appended::Theirs(_) => Outcome::Reused,
@@ -373,11 +433,7 @@ impl SliceBuild<'_> {
     ) -> Result<(Appended<CommitRecord>, Arc<BuildRecord>), BuildError> {
         let Published { columns, preimage, inputs, stale_inputs, promises } = published;
         let commit = CommitRecord {
-            format: FORMAT,
-            slice: self.slice.name.to_string(),
-            version: 0,
             id: crate::store::new_id(),
-            parent: None,
             kind,
             build: Some(build),
             columns,
@@ -390,10 +446,7 @@ impl SliceBuild<'_> {
             content: record.content.clone(),
             created_at: now(self.stamp),
             by: self.stamp.by.clone(),
-            reason: None,
-            published_at: None,
-            until: None,
-            pie: env!("CARGO_PKG_VERSION").to_owned(),
+            ..CommitRecord::nothing(&self.slice.name)
         };
         let name = &self.slice.name;
         let appended = self.store.commit(name, self.head.clone(), commit).await?;

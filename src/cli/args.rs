@@ -16,6 +16,10 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub color: ColorChoice,
 
+    /// The environment whose versions are read and published
+    #[arg(long = "env", global = true, default_value = "main", value_name = "NAME", hide_default_value = true)]
+    pub environment: String,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -43,7 +47,10 @@ pub enum Command {
     Hold(HoldArgs),
     Release(ReleaseArgs),
     Rollback(RollbackArgs),
+    Env(EnvArgs),
+    Promote(PromoteArgs),
     Fsck(FsckArgs),
+    Gc(GcArgs),
     Test(TestArgs),
     Graph(GraphArgs),
     Explain(ExplainArgs),
@@ -283,6 +290,56 @@ pub struct RollbackArgs {
     pub format: ReportFormat,
 }
 
+/// List environments, begin one, remove one
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie env                          which there are\n  pie build --env trial            builds in `trial`, which begins as a copy of `main`\n  pie env begin hotfix --from trial\n  pie env remove trial"
+)]
+pub struct EnvArgs {
+    #[command(subcommand)]
+    pub action: Option<EnvAction>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EnvAction {
+    /// Begin one as a copy of another's heads: nothing is copied but a list
+    Begin {
+        name: String,
+        #[arg(long, value_name = "NAME", default_value = "main")]
+        from: String,
+    },
+    /// Remove one: what only it has published can be collected
+    Remove { name: String },
+}
+
+/// Publish in one environment what another one has: records only, nothing runs
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie promote trial main --dry-run    shows the difference\n  pie promote trial main\n  pie promote main trial             brings `trial` up to date"
+)]
+pub struct PromoteArgs {
+    /// The environment that has it
+    pub from: String,
+    /// The environment that gets it
+    pub to: String,
+    /// Only these slices and sources
+    #[arg(value_name = "SLICE")]
+    pub names: Vec<String>,
+    /// Show the difference, publish nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also in the place of what TO has changed by itself
+    #[arg(long)]
+    pub replace: bool,
+    /// Why; kept in the log
+    #[arg(long)]
+    pub reason: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
 /// Look at the whole store: is everything there that was published, as it was written?
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  pie fsck --deep\n  pie fsck --deep --mend && pie build")]
@@ -293,6 +350,19 @@ pub struct FsckArgs {
     /// Take damaged builds out, so that the next `pie build` makes them again
     #[arg(long)]
     pub mend: bool,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    pub format: ReportFormat,
+}
+
+/// Remove rows that nothing refers to any more: marks them, and a later run removes them
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie gc --dry-run\n  pie gc            in a daily job: what one run marks the next one removes\n\nKept is what any environment serves, its last 10 versions, what is younger than 7 days, and all that these were built from.\n`[store] keep_versions` and `keep_days` in pie.toml say otherwise."
+)]
+pub struct GcArgs {
+    /// Say what would go, remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
     #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
     pub format: ReportFormat,
 }

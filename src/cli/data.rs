@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open(&project).await?;
+    let session = super::open_to_publish(cli, &project, None, streams).await?;
     let wanted = selected(&project, &args.sources, "source")?;
     let replace = args.replace.then(|| Replace { reason: args.reason.clone().unwrap_or_default() });
     let human = args.format == ReportFormat::Human;
@@ -125,7 +125,7 @@ fn source_json(report: &SourceReport, project: &Project) -> Value {
 pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outcome {
     let (project, early) = super::project_early(cli).await?;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open_early(&project, early).await?;
+    let session = super::open_early(cli, &project, early).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     // Who asks why something is fresh is told of its data.
     let planned = match args.explain {
@@ -155,6 +155,9 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
             write!(streams.out, "{text}")?;
         }
     }
+    let late = driver::overdue(&project, &session, &planned).await.map_err(|e| Stop::from(e.diagnostic()))?;
+    let late: Vec<Diagnostic> = late.into_values().collect();
+    write!(streams.err, "{}", human::render(&late, sources, streams.color))?;
     let clean = planned.plan.is_clean();
     streams.leave((project, planned));
     Ok(match (broken, args.detailed_exitcode && !clean) {
@@ -170,7 +173,7 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
     let human = args.format == ReportFormat::Human;
     let broken = super::show_errors(&project, streams)?;
     // Freezing may take long: what others published meanwhile is asked for behind it.
-    let session = super::open_early(&project, early.filter(|_| !args.freeze)).await?;
+    let session = super::open_to_publish(cli, &project, early.filter(|_| !args.freeze), streams).await?;
     let wanted = selected(&project, &args.slices, "slice")?;
     let cancelled = on_interrupt();
     let mut freeze_failed = false;

@@ -131,7 +131,7 @@ pub async fn emit(cli: &Cli, args: &EmitArgs, streams: &mut Streams<'_>) -> Outc
     let text = match args.form {
         EmitAs::Logical => plan.display_indent_schema().to_string(),
         EmitAs::Sql => crate::sql::to_sql(&plan).map_err(|cause| unsupported("SQL", &cause))?,
-        EmitAs::Physical => driver::emit_physical(&project, &super::open(&project).await?, &slice.name).await?,
+        EmitAs::Physical => driver::emit_physical(&project, &super::open(cli, &project).await?, &slice.name).await?,
         EmitAs::Substrait => {
             return Err(unsupported(
                 "Substrait",

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub async fn hold(cli: &Cli, args: &HoldArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open_to_publish(cli, &project, None, streams).await?;
     if args.reason.trim().is_empty() {
         return Err(Stop::Usage("`--reason` is empty: whoever finds the slice held wants to know why".to_owned()));
     }
@@ -39,7 +39,7 @@ pub async fn hold(cli: &Cli, args: &HoldArgs, streams: &mut Streams<'_>) -> Outc
 
 pub async fn release(cli: &Cli, args: &ReleaseArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open_to_publish(cli, &project, None, streams).await?;
     let mut records = Vec::new();
     for slice in super::data::selected(&project, &args.slices, "slice")?.unwrap_or_default() {
         let commit = driver::release(&session, &slice, args.reason.as_deref()).await?;
@@ -52,7 +52,7 @@ pub async fn release(cli: &Cli, args: &ReleaseArgs, streams: &mut Streams<'_>) -
 
 pub async fn rollback(cli: &Cli, args: &RollbackArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open_to_publish(cli, &project, None, streams).await?;
     let names = std::slice::from_ref(&args.slice);
     let slice = super::data::selected(&project, names, "slice")?.unwrap_or_default().into_iter().next();
     let Some(slice) = slice else { return Err(Stop::Usage("a slice is missing".to_owned())) };

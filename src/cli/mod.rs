@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod data;
 mod develop;
+mod environment;
 mod fmt;
 mod hold;
 mod init;
@@ -164,7 +165,10 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
         Command::Hold(args) => block_on(hold::hold(cli, args, streams)),
         Command::Release(args) => block_on(hold::release(cli, args, streams)),
         Command::Rollback(args) => block_on(hold::rollback(cli, args, streams)),
+        Command::Env(args) => block_on(environment::environments(cli, args, streams)),
+        Command::Promote(args) => block_on(environment::promote(cli, args, streams)),
         Command::Fsck(args) => block_on(upkeep::fsck(cli, args, streams)),
+        Command::Gc(args) => block_on(upkeep::gc(cli, args, streams)),
         Command::Test(args) => block_on(develop::test(cli, args, streams)),
         Command::Graph(args) => develop::graph(cli, args, streams),
         Command::Explain(args) => develop::explain(args, streams),
@@ -195,18 +199,33 @@ async fn project_early(cli: &Cli) -> Result<(Project, Option<Early>), Stop> {
     let root = crate::workspace::find_root(&cli.directory)?;
     let workspace = crate::workspace::load(&root);
     let memo = memo_of(&workspace);
-    let early = Early::begin(&workspace, &memo).await;
+    let early = Early::begin(&workspace, &memo, &cli.environment).await;
     Ok((check_with(workspace, memo), early))
 }
 
-/// Opens the project's store.
-async fn open(project: &Project) -> Result<Session, Stop> {
-    Ok(Session::open(project).await?)
+/// Opens the project's store to read.
+async fn open(cli: &Cli, project: &Project) -> Result<Session, Stop> {
+    Ok(Session::open(project).await?.within(&cli.environment).await?)
 }
 
 /// Opens the project's store, or goes on with what was begun.
-async fn open_early(project: &Project, early: Option<Early>) -> Result<Session, Stop> {
-    Ok(Session::open_early(project, early).await?)
+async fn open_early(cli: &Cli, project: &Project, early: Option<Early>) -> Result<Session, Stop> {
+    Ok(Session::open_early(project, early).await?.within(&cli.environment).await?)
+}
+
+/// Opens the project's store to publish, or goes on with what was begun. An environment that isn't there begins.
+async fn open_to_publish(
+    cli: &Cli,
+    project: &Project,
+    early: Option<Early>,
+    streams: &mut Streams<'_>,
+) -> Result<Session, Stop> {
+    let session = Session::open_early(project, early).await?;
+    let (session, is_new) = session.within_or_begin(&cli.environment).await?;
+    if is_new {
+        writeln!(streams.err, "Environment `{0}` begins as a copy of `main`.", cli.environment)?;
+    }
+    Ok(session)
 }
 
 /// Shows the errors of a project to a person who asked for something else; what is right goes on.

@@ -21,6 +21,11 @@ pub enum Event {
         bytes_written: u64,
     },
     Finished(Box<SliceReport>),
+    /// Somebody else builds the slice already.
+    Waiting {
+        slice: RelationName,
+        by: String,
+    },
     /// A slice that another verb than `build` is done with, and what is said of it.
     Told {
         slice: RelationName,
@@ -34,6 +39,10 @@ pub struct Sender(pub UnboundedSender<Event>);
 impl Progress for Sender {
     fn started(&self, slice: &RelationName) {
         let _ = self.0.send(Event::Started(slice.clone()));
+    }
+
+    fn waiting(&self, slice: &RelationName, by: &str) {
+        let _ = self.0.send(Event::Waiting { slice: slice.clone(), by: by.to_owned() });
     }
 
     fn advance(&self, slice: &RelationName, rows_read: u64, rows_total: u64, rows_written: u64, bytes_written: u64) {
@@ -57,6 +66,10 @@ pub async fn show(mut events: UnboundedReceiver<Event>, quiet: bool, streams: &m
         let told = match &event {
             Event::Finished(report) => line(report, color),
             Event::Told { line, .. } => Some(line.clone()),
+            Event::Waiting { slice, by } => {
+                let word = paint(color, YELLOW, &format!("{:<10}", "waiting"));
+                Some(format!("{word} {slice}  {by} builds it already"))
+            }
             Event::Planned(_) | Event::Started(_) | Event::Advanced { .. } => None,
         };
         if let Some(line) = told.filter(|_| !quiet) {
@@ -125,6 +138,7 @@ impl Bars {
 
     fn event(&mut self, event: &Event) {
         match event {
+            Event::Waiting { .. } => {}
             Event::Planned(to_do) => self.total.set_length(*to_do as u64),
             Event::Started(slice) => {
                 let style = ProgressStyle::with_template("{spinner} {prefix} [{bar:20}] {msg}, {eta} left")

@@ -4,17 +4,19 @@ use super::args::{Cli, LogArgs, QueryArgs, ReportFormat, RowFormat, ShowArgs, St
 use super::output::{BOLD, DIM, GREEN, RED, Streams, YELLOW, paint};
 use super::{Outcome, Stop, exit};
 use crate::diagnostic::{Code, Diagnostic, human};
-use crate::driver::{self, Project, SliceState, SliceStatus};
+use crate::driver::{self, Project, SliceState, SliceStatus, duration};
+use crate::manifest::Promoted;
 use crate::name::RelationName;
 use crate::plan::bytes;
 use crate::serve::{self, Format};
 use crate::text::SourceMap;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open(cli, &project).await?;
     let mut at = BTreeMap::new();
     for text in &args.at {
         let parsed = text.split_once('=').and_then(|(name, version)| Some((name, version.trim().parse::<u64>().ok()?)));
@@ -24,7 +26,9 @@ pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Ou
         at.insert(find_one(&project, name)?, version);
     }
     let mut published = driver::tables(&project, &session, &at).await?;
+    let pin = published.pin(&session, "query", !at.is_empty()).await;
     let answer = driver::query(&args.sql, &mut published, &session).await;
+    pin.end().await;
     tell_older(&published, streams)?;
     let answer = answer.map_err(|error| Stop::Diagnostics(error.diagnostics, error.sources))?;
     serve::write(&answer, format(args.format), args.limit, streams.out)?;
@@ -33,11 +37,13 @@ pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Ou
 
 pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open(cli, &project).await?;
     let name = find_one(&project, &args.slice)?;
     let at = args.at.map(|version| BTreeMap::from([(name.clone(), version)])).unwrap_or_default();
     let mut published = driver::tables(&project, &session, &at).await?;
+    let pin = published.pin(&session, "show", !at.is_empty()).await;
     let answer = driver::show(&project, &name, &mut published, &session).await;
+    pin.end().await;
     tell_older(&published, streams)?;
     let answer = answer?;
     serve::write(&answer, format(args.format), args.limit, streams.out)?;
@@ -52,12 +58,12 @@ fn tell_older(published: &driver::Published, streams: &mut Streams<'_>) -> std::
 pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open(&project).await?;
+    let session = super::open(cli, &project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;
     let planned =
         driver::plan_whole(&project, &session, wanted.as_ref()).await.map_err(|e| Stop::from(e.diagnostic()))?;
     let now = session.stamp.now;
-    let mut statuses = driver::status(&project, &planned, now);
+    let mut statuses = driver::status(&project, &session, &planned).await.map_err(|e| Stop::from(e.diagnostic()))?;
     if let Some(wanted) = &wanted {
         statuses.retain(|status| wanted.contains(&status.name));
     }
@@ -66,7 +72,7 @@ pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> 
             let number = |state: SliceState| statuses.iter().filter(|status| status.state == state).count();
             let report = json!({
                 "version": 1,
-                "slices": statuses.iter().map(status_json).collect::<Vec<_>>(),
+                "slices": statuses.iter().map(|status| status_json(status, now)).collect::<Vec<_>>(),
                 "summary": {
                     "fresh": number(SliceState::Fresh),
                     "stale": number(SliceState::Stale),
@@ -89,7 +95,7 @@ pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> 
 fn status_text(
     project: &Project,
     statuses: &[SliceStatus],
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
     streams: &mut Streams<'_>,
 ) -> std::io::Result<()> {
     let color = streams.color && streams.out_terminal;
@@ -123,17 +129,36 @@ fn status_text(
             }
             _ => "never built".to_owned(),
         };
-        let overdue = if status.overdue(now) {
-            let limit = status
-                .stale_after_seconds
-                .map(|seconds| duration(i64::try_from(seconds).unwrap_or(i64::MAX)))
-                .unwrap_or_default();
-            paint(color, RED, &format!("  stale for longer than {limit}"))
-        } else {
-            String::new()
+        let since = status.stale_since.as_deref().and_then(|since| DateTime::parse_from_rfc3339(since).ok());
+        let late = match (since, status.stale_after_seconds) {
+            (None, _) => String::new(),
+            (Some(since), limit) => {
+                let stale = format!(", stale for {}", duration((now - since.with_timezone(&Utc)).num_seconds().max(0)));
+                let limit = limit.map(|limit| duration(i64::try_from(limit).unwrap_or(i64::MAX)));
+                match limit.filter(|_| status.overdue(now)) {
+                    Some(limit) => paint(color, RED, &format!("{stale}, and may be for {limit}")),
+                    None => stale,
+                }
+            }
         };
-        let line = format!("  {:<width$}  {state}  {served}{overdue}", status.name.name());
+        let line = format!("  {:<width$}  {state}  {served}{late}", status.name.name());
         writeln!(streams.out, "{}", line.trim_end())?;
+        let mut told: Vec<String> = Vec::new();
+        let ago = |time: &str| {
+            let time = DateTime::parse_from_rfc3339(time).ok()?.with_timezone(&Utc);
+            Some(format!("{} ago", duration((now - time).num_seconds().max(0))))
+        };
+        if let Some(building) = &status.building {
+            let since = ago(&building.created_at).unwrap_or_default();
+            told.push(format!("being built by {}, begun {since}", building.by));
+        }
+        if let Some(failed) = &status.failed {
+            let since = ago(&failed.created_at).unwrap_or_default();
+            told.push(format!("the last build failed {since}, by {}: {} ({})", failed.by, failed.message, failed.code));
+        }
+        for text in told {
+            writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &text))?;
+        }
         if matches!(status.state, SliceState::Stale | SliceState::Held) {
             for reason in &status.reasons {
                 writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &reason.message))?;
@@ -153,7 +178,7 @@ fn status_text(
     Ok(())
 }
 
-fn status_json(status: &SliceStatus) -> Value {
+fn status_json(status: &SliceStatus, now: DateTime<Utc>) -> Value {
     let head = status.head.as_ref();
     json!({
         "name": status.name.to_string(),
@@ -166,6 +191,11 @@ fn status_json(status: &SliceStatus) -> Value {
         "age_seconds": status.age_seconds,
         "stale_after_seconds": status.stale_after_seconds,
         "stale_since": status.stale_since,
+        "overdue": status.overdue(now),
+        "failed": status.failed.as_ref().map(|failed| json!({
+            "code": failed.code, "message": failed.message, "at": failed.created_at, "by": failed.by,
+        })),
+        "building": status.building.as_ref().map(|building| json!({ "since": building.created_at, "by": building.by })),
         "stale_inputs": head.map(|head| head.stale_inputs.iter().map(|input| json!({
             "name": input.name,
             "version": input.version,
@@ -188,7 +218,7 @@ fn status_json(status: &SliceStatus) -> Value {
 
 pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project(cli)?;
-    let session = super::open(&project).await?;
+    let session = super::open(cli, &project).await?;
     let name = find_one(&project, &args.slice)?;
     let failed = |e: crate::store::StoreError| Stop::from(e.diagnostic());
     if project.model.sources.contains_key(&name) {
@@ -202,7 +232,9 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
                 writeln!(streams.out, "{}", serde_json::to_string(record).map_err(std::io::Error::other)?)?;
                 continue;
             }
-            let why = record.reason.as_ref().map(|reason| format!("  replaced: {reason}")).unwrap_or_default();
+            let word = if record.promoted.is_some() { "" } else { "replaced: " };
+            let why = record.reason.as_ref().map(|reason| format!("  {word}{reason}")).unwrap_or_default();
+            let why = format!("{}{why}", promoted(record.promoted.as_ref()));
             let (files, rows) = (record.files.len(), rows(record.rows));
             writeln!(
                 streams.out,
@@ -228,6 +260,7 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
             record.inputs.iter().map(|input| format!("{}@{}", input.name, input.version)).collect();
         let from = if inputs.is_empty() { String::new() } else { format!("  from {}", inputs.join(", ")) };
         let why = record.reason.as_ref().map(|reason| format!("  {reason}")).unwrap_or_default();
+        let why = format!("{}{why}", promoted(record.promoted.as_ref()));
         let (kind, rows) = (record.kind.as_str(), rows(record.rows));
         writeln!(
             streams.out,
@@ -236,6 +269,10 @@ pub async fn log(cli: &Cli, args: &LogArgs, streams: &mut Streams<'_>) -> Outcom
         )?;
     }
     Ok(exit::CLEAN)
+}
+
+fn promoted(promoted: Option<&Promoted>) -> String {
+    promoted.map(|from| format!("  promoted from version {} of {}", from.version, from.environment)).unwrap_or_default()
 }
 
 fn unpublished(name: &RelationName, what: &str) -> Stop {
@@ -260,14 +297,6 @@ fn format(format: RowFormat) -> Format {
         RowFormat::Csv => Format::Csv,
         RowFormat::Parquet => Format::Parquet,
     }
-}
-
-/// A number of seconds in its largest unit.
-fn duration(seconds: i64) -> String {
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
-    let unit = units.into_iter().find(|(size, _)| seconds >= *size);
-    let (number, name) = unit.map_or((seconds, "second"), |(size, name)| (seconds / size, name));
-    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }
 
 fn rows(number: u64) -> String {

@@ -15,7 +15,7 @@ pub async fn run(cli: &Cli, args: &VerifyArgs, streams: &mut Streams<'_>) -> Out
     let project = super::project(cli)?;
     let human = args.format == ReportFormat::Human;
     let broken = super::show_errors(&project, streams)?;
-    let session = super::open(&project).await?;
+    let session = super::open(cli, &project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;
     let cancelled = super::data::on_interrupt();
     let (sender, events) = tokio::sync::mpsc::unbounded_channel();

@@ -126,6 +126,8 @@ codes! {
     StoreIncapable = "E0606" "store-incapable",
     UnknownOutcome = "E0607" "unknown-outcome",
     NotHeld = "E0608" "not-held",
+    NoEnvironment = "E0609" "no-environment",
+    NotPromoted = "E0610" "not-promoted",
 
     // Tests.
     TestFailed = "E0701" "test-failed",
@@ -141,6 +143,7 @@ codes! {
     UnverifiedPromise = "W0104" "unverified-promise",
     OpenChoice = "W0105" "open-choice",
     OlderVersion = "W0601" "older-version",
+    Overdue = "W0602" "overdue",
 }
 
 #[cfg(test)]

@@ -141,6 +141,7 @@ pub async fn build(
     if !planned.plan.is_clean() {
         session.store.ready_to_write().await?;
     }
+    let late = super::overdue(project, session, &planned).await?;
     let plan_told = planned.plan.clone();
     let mut report = execute(project, session, planned, manner).await;
     for _ in 1..ROUNDS {
@@ -151,13 +152,21 @@ pub async fn build(
         let again = execute(project, session, planned, manner).await;
         report = together(report, again);
     }
+    for slice in &mut report.slices {
+        let stays = matches!(slice.outcome, Outcome::Failed | Outcome::Skipped | Outcome::Held);
+        if stays || !slice.stale_inputs.is_empty() {
+            slice.diagnostics.extend(late.get(slice.plan.name()).cloned());
+        }
+    }
     project.memo.save();
     Ok(BuildOutcome { plan: plan_told, report })
 }
 
 async fn execute(project: &Project, session: &Session, planned: Planned, manner: &Manner) -> Report {
     let sources = pin_sources(project, &planned.state);
-    build::execute(Build {
+    let read = planned.state.head_builds.values().map(|build| build.id.clone()).collect();
+    let pin = session.store.pin(read, "build", &session.stamp.by);
+    let report = build::execute(Build {
         model: Arc::clone(&project.model),
         plan: planned.plan,
         meanings: planned.meanings,
@@ -173,7 +182,9 @@ async fn execute(project: &Project, session: &Session, planned: Planned, manner:
         short: planned.short,
         fresh: planned.fresh,
     })
-    .await
+    .await;
+    pin.end().await;
+    report
 }
 
 /// Whether somebody else published the slice from newer inputs while it was built.

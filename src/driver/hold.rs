@@ -86,9 +86,11 @@ pub async fn rollback(
         };
         return Err(Box::new(Diagnostic::error(Code::NotPublished, message).with_help(help)));
     };
-    let build = old.record.build.as_ref().map(|build| session.store.build_of(build));
-    let there = match build {
-        Some(build) => build.await.map_err(failed)?.is_some(),
+    let head = session.store.slice_head(slice).await.map_err(failed)?.and_then(|head| head.record.build.clone());
+    let there = match &old.record.build {
+        // What is served is kept.
+        Some(build) if head.as_ref().is_some_and(|head| head.id == build.id) => true,
+        Some(build) => session.store.is_served(build).await.map_err(failed)?,
         None => false,
     };
     if !there {
@@ -137,7 +139,7 @@ fn signed(session: &Session, served: &CommitRecord, kind: CommitKind, reason: Op
     }
 }
 
-fn rfc3339(time: DateTime<Utc>) -> String {
+pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 

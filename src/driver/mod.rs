@@ -3,8 +3,10 @@
 
 mod build;
 mod check;
+mod environment;
 mod freeze;
 mod hold;
+mod promote;
 mod query;
 mod session;
 mod state;
@@ -13,11 +15,13 @@ mod verify;
 
 pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
+pub use environment::{EnvironmentReport, environments, remove_environment};
 pub use freeze::{SourceReport, freeze};
 pub use hold::{hold, is_held, release, rollback};
+pub use promote::{Difference, Item, Promotion, Shown, promote};
 pub use query::{Published, emit_physical, query, show, tables};
 pub use session::{Early, Session, SliceHeads};
-pub use status::{SliceState, SliceStatus, status};
+pub use status::{SliceState, SliceStatus, duration, overdue, stale_since, status};
 pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};
 
 use crate::diagnostic::{Diagnostic, Failed};

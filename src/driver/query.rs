@@ -6,9 +6,9 @@ use crate::exec::{Failure, FileSet, Tables, build_files, files_table, source_fil
 use crate::name::RelationName;
 use crate::semantic::schema_of;
 use crate::serve::{self, Answer, QueryError};
-use crate::store::StoreError;
+use crate::store::{Note, StoreError};
 use futures::TryStreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is published, as tables.
 #[derive(Clone, Default, Debug)]
@@ -16,6 +16,8 @@ pub struct Published {
     sets: BTreeMap<RelationName, FileSet>,
     /// The versions of slices that are shown, with their builds, where an older one may be shown in their place.
     shown: BTreeMap<RelationName, (u64, String)>,
+    /// The builds that are read.
+    builds: BTreeSet<String>,
     /// What can't be read, and why.
     damaged: BTreeMap<RelationName, Diagnostic>,
     /// Warnings about tables that show an older version than the newest, which is damaged.
@@ -61,11 +63,19 @@ pub async fn tables(
             Ok(Some(build)) => {
                 let set = build_files(&build, &commit.record.columns).map_err(unreadable)?;
                 published.sets.insert(name.clone(), set);
+                published.builds.insert(reference.id.clone());
                 if !at.contains_key(&name) {
                     published.shown.insert(name, (commit.number, reference.id.clone()));
                 }
             }
-            Ok(None) => {}
+            Ok(None) if at.contains_key(&name) => return Err(Box::new(collected(&name, commit.number))),
+            // What is published is never collected; somebody took it out.
+            Ok(None) => {
+                let message = format!("the rows of version {} of `{name}` are gone", commit.number);
+                published.damaged.insert(name.clone(), Diagnostic::error(Code::CorruptRecord, message));
+                published.shown.insert(name.clone(), (commit.number, reference.id.clone()));
+                published.go_back(&name, session).await.map_err(failed)?;
+            }
             Err(error @ StoreError::Corrupt { .. }) if !at.contains_key(&name) => {
                 published.damaged.insert(name.clone(), error.diagnostic());
                 published.shown.insert(name.clone(), (commit.number, reference.id.clone()));
@@ -103,6 +113,13 @@ impl Published {
         &self.sets
     }
 
+    /// Keeps what is read from being collected until the note ends: at once where older versions are read, which may be about to
+    /// be, otherwise once it takes long.
+    pub async fn pin(&self, session: &Session, what: &str, older: bool) -> Note {
+        let (builds, by) = (self.builds.clone(), session.stamp.by.as_str());
+        if older { session.store.pin_now(builds, what, by).await } else { session.store.pin(builds, what, by) }
+    }
+
     /// Shows an older version of a slice in place of one that is damaged. Says whether there was one.
     async fn go_back(&mut self, name: &RelationName, session: &Session) -> Result<bool, StoreError> {
         let Some((number, build)) = self.shown.get(name).cloned() else { return Ok(false) };
@@ -111,6 +128,7 @@ impl Published {
         self.older.push(older(name, number, "it is damaged"));
         self.damaged.remove(name);
         self.sets.insert(name.clone(), set);
+        self.builds.insert(record.id.clone());
         self.shown.insert(name.clone(), (commit.number, record.id.clone()));
         Ok(true)
     }
@@ -129,6 +147,11 @@ fn older(name: &RelationName, number: u64, why: &str) -> Diagnostic {
     let message = format!("version {number} of `{name}` isn't shown, {why}; the last whole one before it is");
     Diagnostic::warning(Code::OlderVersion, message)
         .with_help(format!("`pie fsck --deep --mend` and then `pie build {name}` make it again"))
+}
+
+fn collected(name: &RelationName, version: u64) -> Diagnostic {
+    Diagnostic::error(Code::NotPublished, format!("the rows of version {version} of `{name}` were collected"))
+        .with_help(format!("`pie log {name}` lists the versions; newer ones may still be there"))
 }
 
 fn no_version(name: &RelationName, version: u64, newest: u64) -> Diagnostic {

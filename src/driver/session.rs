@@ -20,13 +20,13 @@ pub struct Session {
     pub runtime: Runtime,
     pub raw: RawStores,
     pub stamp: Stamp,
-    listing: Arc<Mutex<Option<Listing>>>,
+    pub(super) listing: Arc<Mutex<Option<Listing>>>,
 }
 
 /// The heads of a project's slices.
 pub type SliceHeads = BTreeMap<RelationName, SliceHead>;
 
-type Listing = JoinHandle<Result<SliceHeads, StoreError>>;
+pub(super) type Listing = JoinHandle<Result<SliceHeads, StoreError>>;
 
 /// A store whose heads are being listed while its project is still checked: the one waits, the other computes.
 #[derive(Debug)]
@@ -36,12 +36,13 @@ pub struct Early {
 }
 
 impl Early {
-    /// Begins to list. `None` where the store can't be opened; that is told by who needs it.
-    pub async fn begin(workspace: &Workspace, memo: &Memo) -> Option<Early> {
+    /// Begins to list. `None` where the store can't be opened, or has no such environment; that is told by who needs it.
+    pub async fn begin(workspace: &Workspace, memo: &Memo, environment: &str) -> Option<Early> {
         if !workspace.config.readable {
             return None;
         }
         let store = Store::open(&workspace.config.store).await.ok()?.with_memo(memo.clone());
+        let store = store.in_environment(environment).await.ok()??;
         let listed = store.clone();
         Some(Early { store, listing: tokio::spawn(async move { listed.slice_heads().await }) })
     }

@@ -179,6 +179,7 @@ pub async fn freeze(
         content: content_digest(&partitions, &files),
         partitions,
         files,
+        promoted: None,
     };
     let set = source_files(&version, &raw.url)
         .map_err(|cause| one(FreezeError::Unreadable { file: source.name.to_string(), cause }))?;

@@ -143,10 +143,12 @@ impl Look<'_> {
     /// What a slice needs. One that is held gets nothing of it, and its readers read what it serves.
     fn change(&mut self, slice: &Slice) -> (Change, Known) {
         let (change, after) = self.needed(slice);
-        let Some(head) = self.state.heads.get(&slice.name).filter(|_| self.state.held.contains(&slice.name)) else {
+        if !self.state.held.contains(&slice.name) {
             return (change, after);
-        };
-        let held = Reason::new(ReasonKind::Held, None, reason::of_hold(head)).at([slice.name_span]);
+        }
+        let gone = || "held, and what it serves is damaged or gone: released, it is made again".to_owned();
+        let message = self.state.heads.get(&slice.name).map_or_else(gone, |head| reason::of_hold(head));
+        let held = Reason::new(ReasonKind::Held, None, message).at([slice.name_span]);
         let fresh = change.action == Action::Reuse && !change.behind;
         let reasons = std::iter::once(held).chain(change.reasons).collect();
         let change = Change { action: Action::Held, reasons, serve: None, blocked: None, behind: !fresh, ..change };

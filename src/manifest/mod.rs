@@ -13,9 +13,12 @@
 //! A slice is one partition for now (`partitions` has one entry with no values); the shape has room for more.
 
 mod blocks;
+mod upkeep;
 
 pub use blocks::{BLOCK, BlockHasher, Blocks, Digested};
+pub use upkeep::{FailureRecord, LeaseRecord, MarkRecord, PinRecord};
 
+use crate::name::RelationName;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 
@@ -57,7 +60,7 @@ pub struct RawFile {
     pub size: u64,
     pub blake3: String,
     /// Digests of its blocks ([`Blocks`]), where it has several and is read in place.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub blocks: String,
     /// What the object store says changes with the file (entity tag and time of modification): an unchanged tag spares a
     /// reading. Never part of an identity.
@@ -78,7 +81,7 @@ pub struct DataFile {
     pub size: u64,
     pub blake3: String,
     /// Digests of its blocks ([`Blocks`]), where it has several.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub blocks: String,
     pub rows: u64,
 }
@@ -108,6 +111,9 @@ pub struct SourceVersion {
     pub bytes: u64,
     /// One digest of all partitions and columns.
     pub content: String,
+    /// The version of another environment that it was promoted from.
+    #[serde(default)]
+    pub promoted: Option<Promoted>,
 }
 
 /// What a build read: the input's version and content at that time.
@@ -154,6 +160,50 @@ pub struct ColumnPreimage {
 pub struct Keys {
     pub row: String,
     pub columns: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentKind {
+    Begin,
+    Remove,
+}
+
+/// One entry of an environment's log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EnvironmentRecord {
+    pub format: u32,
+    pub environment: String,
+    pub number: u64,
+    pub id: String,
+    pub parent: Option<String>,
+    pub kind: EnvironmentKind,
+    /// The environment that it began as a copy of.
+    pub base: Option<String>,
+    /// What that had published, by slice.
+    pub slices: BTreeMap<String, Forked>,
+    /// What was frozen in it, by source.
+    pub sources: BTreeMap<String, Forked>,
+    pub created_at: String,
+    pub by: String,
+    pub pie: String,
+}
+
+/// The log of a slice or source up to where an environment began: what comes later is its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Forked {
+    /// Of the last record's bytes.
+    pub blake3: String,
+    /// Where its records lie, newest first.
+    pub stretches: Vec<Stretch>,
+}
+
+/// The records of a log up to a number, as far as the next stretch doesn't reach.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Whose folder they lie in: `main`, or name and number of a later environment, `staging/1`.
+    pub place: String,
+    pub to: u64,
 }
 
 /// Where builds are found again by the key of their rows.
@@ -254,7 +304,7 @@ pub struct CommitRecord {
     /// Inputs that were read at their last good version because a newer one failed or is held.
     pub stale_inputs: Vec<InputRecord>,
     /// What the rows were verified against; `None` after a drop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub promises: Option<Promises>,
     pub rows: u64,
     pub bytes: u64,
@@ -263,15 +313,55 @@ pub struct CommitRecord {
     pub by: String,
     pub reason: Option<String>,
     /// When what it serves was published, where this record only goes on serving it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub published_at: Option<String>,
     /// When a hold ends by itself; without it by a release only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub until: Option<String>,
+    /// The record of another environment that it was promoted from.
+    #[serde(default)]
+    pub promoted: Option<Promoted>,
     pub pie: String,
 }
 
+/// Which record of another environment said the same before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Promoted {
+    pub environment: String,
+    pub version: u64,
+    /// Of the record's bytes.
+    pub blake3: String,
+}
+
 impl CommitRecord {
+    /// A record of a slice that serves nothing: what a drop says, and what stands for a log without any whole record.
+    pub fn nothing(slice: &RelationName) -> CommitRecord {
+        CommitRecord {
+            format: FORMAT,
+            slice: slice.to_string(),
+            version: 0,
+            id: String::new(),
+            parent: None,
+            kind: CommitKind::Drop,
+            build: None,
+            columns: Vec::new(),
+            preimage: None,
+            inputs: Vec::new(),
+            stale_inputs: Vec::new(),
+            promises: None,
+            rows: 0,
+            bytes: 0,
+            content: String::new(),
+            created_at: String::new(),
+            by: String::new(),
+            reason: None,
+            published_at: None,
+            until: None,
+            promoted: None,
+            pie: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
     /// When what it serves was published.
     pub fn published_at(&self) -> &str {
         self.published_at.as_deref().unwrap_or(&self.created_at)

@@ -21,6 +21,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 const NAME: &str = "DurableLocal";
 
@@ -68,6 +69,57 @@ impl DurableLocal {
         let (file, writer) = (self.file(path)?, Arc::clone(&self.writer));
         blocking(move || writer.keep(&file).map_err(failed)).await
     }
+}
+
+/// A file that a writer staged and, being interrupted, left.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    pub path: PathBuf,
+    pub size: u64,
+    pub modified: SystemTime,
+}
+
+impl DurableLocal {
+    /// Everything that is staged now, by writers that are at work or were interrupted. Listings leave it out.
+    pub fn staged(&self) -> Vec<Staged> {
+        let (mut staged, mut open) = (Vec::new(), vec![self.writer.root.clone()]);
+        while let Some(folder) = open.pop() {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for entry in entries.flatten() {
+                match entry.metadata() {
+                    Ok(meta) if meta.is_dir() => open.push(entry.path()),
+                    Ok(meta) if is_staged(&entry.file_name()) => {
+                        let staged_at = |modified| Staged { path: entry.path(), size: meta.len(), modified };
+                        staged.extend(meta.modified().map(staged_at));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        staged.sort_by(|a, b| a.path.cmp(&b.path));
+        staged
+    }
+
+    /// Removes a staged file. One that is gone is no error.
+    pub fn remove_staged(&self, staged: &Staged) -> Result<()> {
+        match self.writer.disk.remove(&staged.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the folder of objects that are gone. One that isn't empty stays; a writer that comes to it makes it again.
+    pub fn remove_empty(&self, folder: &Path) {
+        if let Ok(folder) = self.file(folder) {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Whether a file has a name as `Writer::stage` gives it.
+fn is_staged(name: &std::ffi::OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Writer {

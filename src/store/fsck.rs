@@ -3,8 +3,11 @@
 //! Two kinds of findings: **damage**, which is something that was acknowledged and isn't there as it was written, and
 //! **leftovers**, which nothing refers to: of builds that were interrupted or have been replaced. These are no fault.
 
-use super::{Store, StoreError};
-use crate::manifest::{self, BuildRecord, CommitRecord, DataFile, KeyRecord, ReadError, SourceVersion, digest};
+use super::environments::Kind;
+use super::{MAIN, Store, StoreError};
+use crate::manifest::{
+    self, BuildRecord, CommitRecord, DataFile, EnvironmentRecord, Forked, KeyRecord, ReadError, SourceVersion, digest,
+};
 use crate::name::RelationName;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectMeta, ObjectStoreExt};
@@ -47,6 +50,8 @@ struct Looking<'a> {
     objects: BTreeMap<Path, ObjectMeta>,
     /// What something refers to, or is a record itself.
     known: HashSet<Path>,
+    /// Of the records of logs.
+    digests: HashMap<Path, String>,
     found: Fsck,
 }
 
@@ -60,26 +65,59 @@ impl Store {
         let list = self.objects.list(None).try_collect::<Vec<_>>().await;
         let objects = list.map_err(|e| self.failed("list", &Path::default(), e))?;
         let objects = objects.into_iter().map(|meta| (meta.location.clone(), meta)).collect();
-        let mut looking = Looking { store: self, objects, known: HashSet::new(), found: Fsck::default() };
+        let mut looking =
+            Looking { store: self, objects, known: HashSet::new(), digests: HashMap::new(), found: Fsck::default() };
         looking.known.insert(Path::from("store.json"));
         let mut commits: Vec<CommitRecord> = Vec::new();
-        for (folder, numbers) in logs {
-            match folder.parts().next().as_ref().map(AsRef::as_ref) {
-                Some("heads") => commits.extend(looking.log::<CommitRecord>(&folder, &numbers).await?),
-                _ => {
-                    for version in looking.log::<SourceVersion>(&folder, &numbers).await? {
-                        let converted = version.files.iter().filter_map(|file| file.converted.as_ref());
-                        looking.data(converted, &version.source, deep).await?;
-                    }
+        let mut begun: HashMap<String, EnvironmentRecord> = HashMap::new();
+        // What an environment's logs began with stands in its own.
+        let begins = |folder: &Path| super::log::names(folder).get(2).is_some_and(|name| name == "log");
+        let (own, others): (Vec<_>, Vec<_>) = logs
+            .into_iter()
+            .partition(|(folder, _)| folder.prefix_matches(&Path::from("environments")) && begins(folder));
+        for (folder, numbers) in own.into_iter().chain(others) {
+            let names = super::log::names(&folder);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (place, kind) = match names.as_slice() {
+                ["environments", name, "log"] => {
+                    let records = looking.log::<EnvironmentRecord>(&folder, &numbers, &Start::default()).await?;
+                    begun.extend(records.into_iter().map(|record| (format!("{name}/{}", record.number), record)));
+                    continue;
                 }
+                ["heads", ..] => (MAIN.to_owned(), Kind::Slice),
+                ["sources", ..] => (MAIN.to_owned(), Kind::Source),
+                ["environments", name, number, "heads", ..] => (format!("{name}/{number}"), Kind::Slice),
+                ["environments", name, number, "sources", ..] => (format!("{name}/{number}"), Kind::Source),
+                _ => continue,
+            };
+            let start = Start::of(&place, kind, &names, &begun);
+            if kind == Kind::Slice {
+                commits.extend(looking.log::<CommitRecord>(&folder, &numbers, &start).await?);
+                continue;
+            }
+            for version in looking.log::<SourceVersion>(&folder, &numbers, &start).await? {
+                let converted = version.files.iter().filter_map(|file| file.converted.as_ref());
+                looking.data(converted, &version.source, deep).await?;
             }
         }
+        looking.forks(&begun);
         looking.builds(&commits, deep).await?;
         looking.keys().await?;
         let Looking { objects, known, mut found, .. } = looking;
-        for (path, meta) in objects.iter().filter(|(path, _)| !known.contains(*path)) {
+        // Notes of those who are at work now, and those that say why something is gone.
+        let is_note = |path: &Path| {
+            let first = path.parts().next();
+            let is_apart =
+                first.is_some_and(|first| matches!(first.as_ref(), "failures" | "gc" | "leases" | "pins" | "probes"));
+            is_apart || self::is_note(path)
+        };
+        for (path, meta) in objects.iter().filter(|(path, _)| !known.contains(*path) && !is_note(path)) {
             found.leftovers.push(path.to_string());
             found.leftover_bytes += meta.size;
+        }
+        for staged in self.local.as_ref().map(super::DurableLocal::staged).unwrap_or_default() {
+            found.leftovers.push(staged.path.display().to_string());
+            found.leftover_bytes += staged.size;
         }
         found.damage.sort();
         found.damage.dedup();
@@ -93,25 +131,30 @@ impl Store {
     pub async fn mend(&self, found: &Fsck) -> Result<usize, StoreError> {
         let builds: BTreeSet<&String> = found.damage.iter().filter_map(|damage| damage.build.as_ref()).collect();
         for build in &builds {
-            let path = super::log::recorded(build);
-            // Versions that served it aren't damaged for lack of it: it was taken out.
-            let note = manifest::write(&TakenOut { format: manifest::FORMAT, why: "damaged".to_owned() });
-            match self.create(&taken_out(&path), note).await {
-                Ok(()) | Err(StoreError::Exists { .. }) => {}
-                Err(error) => return Err(error),
-            }
-            match self.objects.delete(&path).await {
-                Ok(()) | Err(datafusion::object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(self.failed("remove", &path, error)),
-            }
+            self.take_out(&super::log::recorded(build), "damaged").await?;
         }
         Ok(builds.len())
+    }
+
+    /// Takes the record of a build, or a data file of a source, away. Versions that served it find a note in its place, which
+    /// says why.
+    pub(super) async fn take_out(&self, path: &Path, why: &str) -> Result<(), StoreError> {
+        let note = manifest::write(&TakenOut { format: manifest::FORMAT, why: why.to_owned() });
+        let place = taken_out(path);
+        match self.create(&place, note.clone()).await {
+            Ok(()) => {}
+            // Some stores say so of a put that lost against another one that didn't land either.
+            Err(StoreError::Exists { .. }) if self.is_there(&place).await? => {}
+            Err(StoreError::Exists { .. }) => self.create(&place, note).await?,
+            Err(error) => return Err(error),
+        }
+        self.remove(path).await
     }
 
     /// The folders of all logs with the numbers in them.
     async fn logs(&self) -> Result<BTreeMap<Path, BTreeSet<u64>>, StoreError> {
         let mut logs: BTreeMap<Path, BTreeSet<u64>> = BTreeMap::new();
-        for root in ["heads", "sources"] {
+        for root in ["environments", "heads", "sources"] {
             let root = Path::from(root);
             let mut list = self.objects.list(Some(&root));
             while let Some(meta) = list.try_next().await.map_err(|e| self.failed("list", &root, e))? {
@@ -132,20 +175,60 @@ struct TakenOut {
     why: String,
 }
 
-fn taken_out(build: &Path) -> Path {
-    let mut parts: Vec<_> = build.parts().collect();
-    parts.pop();
-    Path::from_iter(parts).join("taken-out.json")
+/// Where that note lies. A build has one, in its folder.
+pub(super) fn taken_out(path: &Path) -> Path {
+    let mut parts: Vec<_> = path.parts().collect();
+    let name = parts.pop();
+    let folder = Path::from_iter(parts);
+    match name {
+        Some(name) if name.as_ref() != "build.json" => folder.join(format!("{}.{TAKEN_OUT}", name.as_ref())),
+        _ => folder.join(TAKEN_OUT),
+    }
 }
 
-/// What the two kinds of log have in common.
+const TAKEN_OUT: &str = "taken-out.json";
+
+/// Whether something is such a note.
+pub(super) fn is_note(path: &Path) -> bool {
+    path.filename().is_some_and(|name| name.ends_with(TAKEN_OUT))
+}
+
+/// What a log's first own record follows.
+#[derive(Default)]
+struct Start {
+    number: u64,
+    blake3: Option<String>,
+    /// What that was can't be told.
+    unknown: bool,
+}
+
+impl Start {
+    fn of(place: &str, kind: Kind, names: &[&str], begun: &HashMap<String, EnvironmentRecord>) -> Start {
+        if place == MAIN {
+            return Start::default();
+        }
+        let Some(record) = begun.get(place) else { return Start { unknown: true, ..Start::default() } };
+        let forked = match names {
+            [.., domain, name] => forked(record, kind).get(&RelationName::new(domain, name).to_string()),
+            _ => None,
+        };
+        let number = forked.and_then(|forked| forked.stretches.first()).map_or(0, |stretch| stretch.to);
+        Start { number, blake3: forked.map(|forked| forked.blake3.clone()), unknown: false }
+    }
+}
+
+fn forked(record: &EnvironmentRecord, kind: Kind) -> &BTreeMap<String, Forked> {
+    if kind == Kind::Slice { &record.slices } else { &record.sources }
+}
+
+/// What the kinds of log have in common.
 trait Logged: DeserializeOwned {
     fn number(&self) -> u64;
     fn parent(&self) -> Option<&str>;
     fn name(&self) -> &str;
     fn id(&self) -> &str;
-    /// Whether a folder is the log of a relation.
-    fn belongs(name: &RelationName, folder: &Path) -> bool;
+    /// Whether a folder is the log of what has this name.
+    fn belongs(name: &str, folder: &Path) -> bool;
 }
 
 impl Logged for CommitRecord {
@@ -158,10 +241,10 @@ impl Logged for CommitRecord {
     fn name(&self) -> &str {
         &self.slice
     }
-    fn belongs(name: &RelationName, folder: &Path) -> bool {
-        let log = Path::from_iter([name.domain(), name.name()]);
+    fn belongs(name: &str, folder: &Path) -> bool {
+        let Some(name) = RelationName::parse(name) else { return false };
         // In whatever environment.
-        folder.parts().skip(2).eq(log.parts())
+        super::log::names(folder).ends_with(&[name.domain().to_owned(), name.name().to_owned()])
     }
     fn id(&self) -> &str {
         &self.id
@@ -178,8 +261,31 @@ impl Logged for SourceVersion {
     fn name(&self) -> &str {
         &self.source
     }
-    fn belongs(name: &RelationName, folder: &Path) -> bool {
-        super::sources::log_folder(name) == *folder
+    fn belongs(name: &str, folder: &Path) -> bool {
+        let Some(name) = RelationName::parse(name) else { return false };
+        let mut names = super::log::names(folder);
+        if names.last().is_some_and(|last| last == "log") {
+            names.pop();
+        }
+        names.ends_with(&[name.domain().to_owned(), name.name().to_owned()])
+    }
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Logged for EnvironmentRecord {
+    fn number(&self) -> u64 {
+        self.number
+    }
+    fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
+    }
+    fn name(&self) -> &str {
+        &self.environment
+    }
+    fn belongs(name: &str, folder: &Path) -> bool {
+        super::log::names(folder).get(1).is_some_and(|other| other == name)
     }
     fn id(&self) -> &str {
         &self.id
@@ -197,14 +303,20 @@ impl Looking<'_> {
     }
 
     /// The records of a log that are whole.
-    async fn log<T: Logged>(&mut self, folder: &Path, numbers: &BTreeSet<u64>) -> Result<Vec<T>, StoreError> {
+    async fn log<T: Logged>(
+        &mut self,
+        folder: &Path,
+        numbers: &BTreeSet<u64>,
+        start: &Start,
+    ) -> Result<Vec<T>, StoreError> {
         let last = numbers.last().copied().unwrap_or(0);
         // Of a log without any whole record the folder says whose it is.
         let mut name = folder.to_string();
         let mut records = Vec::new();
         let mut ids: HashMap<String, u64> = HashMap::new();
-        let mut before: Option<String> = None;
-        for number in 1..=last {
+        let mut before = start.blake3.clone();
+        let first = if start.unknown { numbers.first().copied().unwrap_or(1) } else { start.number + 1 };
+        for number in first..=last {
             let path = folder.clone().join(format!("{number:020}.json"));
             self.known.insert(path.clone());
             let Some(bytes) = self.store.read(&path).await? else {
@@ -213,7 +325,9 @@ impl Looking<'_> {
                 continue;
             };
             self.found.records += 1;
-            let parent = before.replace(digest(&bytes));
+            let own = digest(&bytes);
+            self.digests.insert(path.clone(), own.clone());
+            let parent = before.replace(own);
             let record: T = match manifest::read(&bytes) {
                 Ok(record) => record,
                 Err(error) => {
@@ -223,7 +337,7 @@ impl Looking<'_> {
                     continue;
                 }
             };
-            let here = RelationName::parse(record.name()).is_some_and(|name| T::belongs(&name, folder));
+            let here = T::belongs(record.name(), folder);
             if here {
                 record.name().clone_into(&mut name);
             }
@@ -231,7 +345,7 @@ impl Looking<'_> {
                 let what = format!("it is the record of `{}`, version {}", record.name(), record.number());
                 self.damage(&path, &name, what);
             }
-            if (parent.is_some() || number == 1) && record.parent() != parent.as_deref() {
+            if (parent.is_some() || (number == first && !start.unknown)) && record.parent() != parent.as_deref() {
                 self.damage(&path, &name, "it doesn't follow the record before it");
             }
             if let Some(first) = ids.insert(record.id().to_owned(), number) {
@@ -240,6 +354,26 @@ impl Looking<'_> {
             records.push(record);
         }
         Ok(records)
+    }
+
+    /// What environments began with must be there as it was.
+    fn forks(&mut self, begun: &HashMap<String, EnvironmentRecord>) {
+        for record in begun.values() {
+            for kind in [Kind::Slice, Kind::Source] {
+                for (text, forked) in forked(record, kind) {
+                    let (Some(name), Some(stretch)) = (RelationName::parse(text), forked.stretches.first()) else {
+                        continue;
+                    };
+                    let folder = super::environments::folder(kind, &stretch.place, &name);
+                    let path = super::log::record_path(&folder, stretch.to);
+                    if self.digests.get(&path).is_none_or(|digest| *digest != forked.blake3) {
+                        let what =
+                            format!("environment `{}` began with it, and it isn't what it was", record.environment);
+                        self.damage(&path, text, what);
+                    }
+                }
+            }
+        }
     }
 
     /// The builds that commits refer to, and those that only keys lead to.
@@ -323,6 +457,7 @@ impl Looking<'_> {
                 },
             };
             match size {
+                None if self.objects.contains_key(&taken_out(&path)) => {}
                 None => self.damage(&path, of, "it is gone"),
                 Some(size) if size != file.size => {
                     self.damage(&path, of, format!("it has {size} bytes, not {}", file.size));

@@ -1,11 +1,12 @@
 //! Numbered, create-only logs: `<folder>/00000000000000000001.json`, …2, …3. The last record is the head.
 
-use super::{Store, StoreError};
+use super::{Log, Store, StoreError};
 use crate::manifest::{self, digest};
 use crate::memo::{self, Memo};
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path;
 use futures::TryStreamExt;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -36,9 +37,26 @@ impl Store {
         Ok(metas)
     }
 
-    /// The numbers of a log's records, in order.
-    pub(super) async fn numbers(&self, folder: &Path) -> Result<Vec<u64>, StoreError> {
-        Ok(self.listed(folder).await?.iter().filter_map(|meta| number(&meta.location)).collect())
+    /// The numbers of a log's records, in order; of records that it began with all that should be there.
+    pub(super) async fn numbers(&self, log: &Log) -> Result<Vec<u64>, StoreError> {
+        let own = self.listed(&log.own).await?;
+        Ok((1..=log.base()).chain(own.iter().filter_map(|meta| number(&meta.location))).collect())
+    }
+
+    /// The records that lie in a log's own folder and can be read, newest first.
+    pub(super) async fn own_records<T: Serialize + DeserializeOwned>(
+        &self,
+        log: &Log,
+    ) -> Result<Vec<Numbered<T>>, StoreError> {
+        let mut records = Vec::new();
+        for meta in self.listed(&log.own).await?.iter().rev() {
+            match self.listed_record(meta, &self.memo.archive()).await {
+                Ok(record) => records.extend(record),
+                Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(records)
     }
 
     /// The last record of every log below a folder's folders, as objects: each of these is listed by itself, on all cores.
@@ -94,13 +112,13 @@ impl Store {
 
     pub(super) async fn record<T: DeserializeOwned>(
         &self,
-        folder: &Path,
+        log: &Log,
         number: u64,
     ) -> Result<Option<Numbered<T>>, StoreError> {
-        self.read_record(&record_path(folder, number), number).await
+        self.read_record(&record_path(log.folder(number), number), number).await
     }
 
-    async fn read_record<T: DeserializeOwned>(
+    pub(super) async fn read_record<T: DeserializeOwned>(
         &self,
         path: &Path,
         number: u64,
@@ -110,7 +128,41 @@ impl Store {
         Ok(Some(Numbered { number, blake3: digest(&bytes), record: Arc::new(record) }))
     }
 
+    /// The last record of a log, or of what it began with.
     pub(super) async fn head<T: Serialize + DeserializeOwned>(
+        &self,
+        log: &Log,
+        memo: &Memo,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        match self.last_listed(&log.own).await? {
+            Some(meta) => self.listed_record(&meta, memo).await,
+            None => self.forked_record(log, memo).await,
+        }
+    }
+
+    /// The last record of those that a log began with.
+    pub(super) async fn forked_record<T: Serialize + DeserializeOwned>(
+        &self,
+        log: &Log,
+        memo: &Memo,
+    ) -> Result<Option<Numbered<T>>, StoreError> {
+        let (number, Some(blake3)) = (log.base(), log.forked()) else { return Ok(None) };
+        let key = memo::key(std::any::type_name::<T>(), [self.identity.as_bytes(), blake3.as_bytes()]);
+        if let Some(record) = memo.get::<T>(&key) {
+            return Ok(Some(Numbered { number, blake3: blake3.to_owned(), record: Arc::new(record) }));
+        }
+        let Some(found) = self.record::<T>(log, number).await? else { return Ok(None) };
+        if found.blake3 != blake3 {
+            let path = record_path(log.folder(number), number).to_string();
+            let cause = "it isn't the record that the environment began with".to_owned();
+            return Err(StoreError::Corrupt { path, cause });
+        }
+        memo.put(key, found.record.as_ref());
+        Ok(Some(found))
+    }
+
+    /// The last record of the log in a folder.
+    pub(super) async fn last<T: Serialize + DeserializeOwned>(
         &self,
         folder: &Path,
         memo: &Memo,
@@ -159,7 +211,7 @@ impl Store {
                 version: number,
                 cause: cause.cause(),
             };
-            match self.record::<T>(folder, number).await {
+            match self.read_record::<T>(&path, number).await {
                 Ok(Some(found)) if is_mine(&found.record) => {
                     self.keep(&path).await.map_err(|e| unknown(&e))?;
                     return Ok(Appended::Own(found));
@@ -236,8 +288,13 @@ pub(super) fn recorded(path: &str) -> Path {
     Path::parse(path).unwrap_or_else(|_| Path::from(path))
 }
 
-fn record_path(folder: &Path, number: u64) -> Path {
+pub(super) fn record_path(folder: &Path, number: u64) -> Path {
     folder.clone().join(format!("{number:020}.json"))
+}
+
+/// The parts of a path as they were before the store encoded them.
+pub(super) fn names(path: &Path) -> Vec<String> {
+    path.parts().map(|part| percent_decode_str(part.as_ref()).decode_utf8_lossy().into_owned()).collect()
 }
 
 pub(super) fn number(path: &Path) -> Option<u64> {

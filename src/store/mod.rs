@@ -5,8 +5,9 @@
 //! sources/<domain>/<source>/log/<number>.json     source versions
 //! sources/<domain>/<source>/data/<id>.parquet     text files, converted
 //! slices/<domain>/<slice>/builds/<id>/…           data files and build.json of one build
-//! slices/<domain>/<slice>/keys/<key>.json         build key → build
-//! heads/<env>/<domain>/<slice>/<number>.json      commits: the last one is what readers see
+//! keys/<row key>/<id>-<digest>.json               build key → build
+//! heads/main/<domain>/<slice>/<number>.json       commits: the last one is what readers see
+//! environments/<name>/…                           the same for other environments: see `environments`
 //! ```
 //!
 //! Everything but `store.json` is written once and never changed. A log's next number is created with a conditional put,
@@ -15,21 +16,31 @@
 
 mod disk;
 mod durable;
+mod environments;
 mod error;
 mod fsck;
+mod gc;
 mod location;
 mod log;
+mod notes;
 mod probe;
+mod roots;
 mod sources;
 mod slices;
 
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use durable::DurableLocal;
+pub use environments::{Log, MAIN, Spot, wrong_name};
 pub use error::StoreError;
 pub use fsck::{Damage, Fsck};
+pub use gc::{Collection, Garbage};
 pub use location::{Location, Objects, open_objects};
 pub use log::{Appended, Numbered};
+pub use notes::Note;
+pub use roots::Retention;
 pub use slices::{HeadFacts, SliceHead};
+
+use environments::Environment;
 
 use crate::manifest::FORMAT;
 use crate::memo::Memo;
@@ -48,12 +59,14 @@ pub struct Store {
     local: Option<DurableLocal>,
     /// What people call it in messages: a path or a URL without secrets.
     shown: String,
-    environment: String,
+    environment: Arc<Environment>,
     /// Of `store.json`.
     identity: String,
     memo: Memo,
     /// It was tried out whether the store can do what safety rests on.
-    probed: Arc<tokio::sync::OnceCell<()>>,
+    probed: Arc<tokio::sync::OnceCell<probe::Clock>>,
+    /// What is about to be collected.
+    known_marks: gc::KnownMarks,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +84,7 @@ impl Store {
     /// As [`Store::open`], in a place that is open already.
     pub async fn over(objects: Objects) -> Result<Store, StoreError> {
         let Objects { store: objects, shown, local } = objects;
-        let environment = "main".to_owned();
+        let environment = Arc::new(Environment::main());
         let mut store = Store {
             objects,
             local,
@@ -80,6 +93,7 @@ impl Store {
             identity: String::new(),
             memo: Memo::none(),
             probed: Arc::default(),
+            known_marks: gc::KnownMarks::default(),
         };
         let path = Path::from("store.json");
         let bytes = match store.read(&path).await? {
@@ -186,7 +200,7 @@ fn creating() -> PutOptions {
 }
 
 /// Reads of the store that are under way at the same time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 
 impl Store {
     /// Asks the store about each item, on all cores: records are parsed where they arrive. The answers have no order. What is

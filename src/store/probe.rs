@@ -1,9 +1,18 @@
 //! What safety rests on is tried out before anything is written: a store may ignore what it doesn't know.
 
 use super::{Store, StoreError};
+use chrono::{DateTime, Utc};
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStoreExt, PutPayload};
 use futures::TryStreamExt;
+use tokio::time::Instant;
+
+/// The store's own time, as it was read from what was just written.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    then: DateTime<Utc>,
+    read: Instant,
+}
 
 impl Store {
     /// Tries the store out, once in a process, before something is written: another service may stand before it by now.
@@ -11,7 +20,16 @@ impl Store {
     /// # Errors
     /// As [`Store::probe`].
     pub async fn ready_to_write(&self) -> Result<(), StoreError> {
-        self.probed.get_or_try_init(|| self.probe()).await.copied()
+        self.now().await.map(|_| ())
+    }
+
+    /// What time it is for the store: what it said when it was tried out, and what has passed since here.
+    ///
+    /// # Errors
+    /// As [`Store::probe`].
+    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        let clock = self.probed.get_or_try_init(|| self.probe()).await?;
+        Ok(clock.then + clock.read.elapsed())
     }
 
     /// Tries the store out with one object, which is removed again: of two creations of a name exactly the first must
@@ -19,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Incapable`] says what the store lacks; other errors are those of the store itself.
-    pub async fn probe(&self) -> Result<(), StoreError> {
+    pub async fn probe(&self) -> Result<Clock, StoreError> {
         let (folder, id) = (Path::from("probes"), super::new_id());
         let path = folder.clone().join(format!("{id}.txt"));
         let result = self.probe_with(&folder, &path, id.as_bytes()).await;
@@ -28,7 +46,7 @@ impl Store {
         result
     }
 
-    async fn probe_with(&self, folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    async fn probe_with(&self, folder: &Path, path: &Path, bytes: &[u8]) -> Result<Clock, StoreError> {
         let lacks = |lacks| StoreError::Incapable { store: self.shown.clone(), lacks };
         let first = PutPayload::from(bytes.to_vec());
         match self.objects.put_opts(path, first, super::creating()).await {
@@ -49,10 +67,10 @@ impl Store {
         }
         let list = self.objects.list(Some(folder)).try_collect::<Vec<_>>().await;
         let listed = list.map_err(|e| self.failed("list", folder, e))?;
-        if !listed.iter().any(|meta| &meta.location == path) {
-            return Err(lacks("listing what was just written"));
+        match listed.iter().find(|meta| &meta.location == path) {
+            Some(meta) => Ok(Clock { then: meta.last_modified, read: Instant::now() }),
+            None => Err(lacks("listing what was just written")),
         }
-        Ok(())
     }
 }
 

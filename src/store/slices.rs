@@ -1,8 +1,11 @@
 //! Builds and commits of slices.
 
+use super::environments::Kind;
 use super::log::Meeting;
-use super::{Appended, Numbered, Store, StoreError};
-use crate::manifest::{self, BuildRecord, BuildReference, CommitKind, CommitRecord, KeyRecord, Keys, digest};
+use super::{Appended, Log, Numbered, Store, StoreError};
+use crate::manifest::{
+    self, BuildRecord, BuildReference, CommitKind, CommitRecord, InputRecord, KeyRecord, Keys, digest,
+};
 use crate::memo;
 use crate::name::RelationName;
 use datafusion::object_store::path::Path;
@@ -19,9 +22,36 @@ pub struct SliceHead {
     pub facts: HeadFacts,
     /// It has a build, and that is there.
     pub is_served: bool,
-    meta: ObjectMeta,
+    slice: RelationName,
+    place: Place,
     /// What counts in its place, where the record is damaged: the last one that isn't.
     instead: Option<Numbered<CommitRecord>>,
+}
+
+/// Where a head's record is found.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In the slice's own folder.
+    Listed(ObjectMeta),
+    /// It is the one that the environment began with.
+    Forked,
+}
+
+impl Place {
+    fn number(&self, log: &Log) -> Option<u64> {
+        match self {
+            Place::Listed(meta) => super::log::number(&meta.location),
+            Place::Forked => Some(log.base()),
+        }
+    }
+}
+
+/// The slice in whose log a record lies.
+pub(super) fn slice_of(record: &Path) -> Option<RelationName> {
+    match super::log::names(record).as_slice() {
+        [.., domain, name, _] => Some(RelationName::new(domain, name)),
+        _ => None,
+    }
 }
 
 impl SliceHead {
@@ -34,7 +64,6 @@ impl SliceHead {
 /// What a head says in short.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HeadFacts {
-    pub slice: String,
     /// Of the head's record.
     pub blake3: String,
     pub kind: CommitKind,
@@ -48,26 +77,40 @@ pub struct HeadFacts {
 impl Store {
     /// What readers of a slice see; `None` where it was never published. After a drop the record has no build.
     pub async fn slice_head(&self, slice: &RelationName) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        let Some(meta) = self.last_listed(&self.log_folder(slice)).await? else { return Ok(None) };
-        match self.listed_record(&meta, &self.memo.archive()).await {
-            Err(StoreError::Corrupt { .. }) => self.last_good(&meta).await,
+        let log = self.slice_history(slice);
+        let place = match self.last_listed(&log.own).await? {
+            Some(meta) => Place::Listed(meta),
+            None if log.forked().is_some() => Place::Forked,
+            None => return Ok(None),
+        };
+        match self.head_in(&log, &place).await {
+            Err(StoreError::Corrupt { .. }) => self.last_good(slice, &place).await,
             found => found,
+        }
+    }
+
+    async fn head_in(&self, log: &Log, place: &Place) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+        match place {
+            Place::Listed(meta) => self.listed_record(meta, &self.memo.archive()).await,
+            Place::Forked => self.forked_record(log, &self.memo.archive()).await,
         }
     }
 
     /// What counts where the last record of a log is damaged: what the last whole one says, under the damaged one's number and
     /// digest, so that the next record comes behind it. Without a whole one it serves nothing, as after a drop.
-    async fn last_good(&self, meta: &ObjectMeta) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        let Some(number) = super::log::number(&meta.location) else { return Ok(None) };
-        let Some(damaged) = self.read(&meta.location).await? else { return Ok(None) };
-        let parts: Vec<_> = meta.location.parts().collect();
-        let Some(([.., domain, name], _)) = parts.split_last().map(|(last, folder)| (folder, last)) else {
+    async fn last_good(
+        &self,
+        slice: &RelationName,
+        place: &Place,
+    ) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
+        let log = self.slice_history(slice);
+        let Some(number) = place.number(&log) else { return Ok(None) };
+        let Some(damaged) = self.read(&super::log::record_path(log.folder(number), number)).await? else {
             return Ok(None);
         };
-        let folder = Path::from_iter(parts[..parts.len() - 1].iter().cloned());
         let mut good: Option<CommitRecord> = None;
         for before in (1..number).rev() {
-            match self.record::<CommitRecord>(&folder, before).await {
+            match self.record::<CommitRecord>(&log, before).await {
                 Ok(Some(found)) => {
                     good = Some(CommitRecord::clone(&found.record));
                     break;
@@ -76,30 +119,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
-        let nothing = || CommitRecord {
-            format: manifest::FORMAT,
-            slice: RelationName::new(domain.as_ref(), name.as_ref()).to_string(),
-            version: number,
-            id: String::new(),
-            parent: None,
-            kind: CommitKind::Drop,
-            build: None,
-            columns: Vec::new(),
-            preimage: None,
-            inputs: Vec::new(),
-            stale_inputs: Vec::new(),
-            promises: None,
-            rows: 0,
-            bytes: 0,
-            content: String::new(),
-            created_at: String::new(),
-            by: String::new(),
-            reason: None,
-            published_at: None,
-            until: None,
-            pie: String::new(),
-        };
-        let record = CommitRecord { version: number, ..good.unwrap_or_else(nothing) };
+        let record = CommitRecord { version: number, ..good.unwrap_or_else(|| CommitRecord::nothing(slice)) };
         Ok(Some(Numbered { number, blake3: digest(&damaged), record: Arc::new(record) }))
     }
 
@@ -131,32 +151,44 @@ impl Store {
         slice: &RelationName,
         version: u64,
     ) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
-        self.record(&self.log_folder(slice), version).await
+        self.record(&self.slice_history(slice), version).await
     }
 
     /// The heads of all slices, in short: one listing, one read for each that wasn't read before, and one look at each build.
     pub async fn slice_heads(&self) -> Result<BTreeMap<RelationName, SliceHead>, StoreError> {
-        let last = self.last_objects(&Path::from_iter(["heads", self.environment.as_str()])).await?;
-        let read = |store: Store, meta: ObjectMeta| async move { store.short_head(meta).await };
-        Ok(self.ask_all(last, read).await?.into_iter().flatten().collect())
+        let last = self.last_objects(&self.environment.heads()).await?;
+        let named = |meta: ObjectMeta| Some((slice_of(&meta.location)?, Place::Listed(meta)));
+        let mut places: BTreeMap<RelationName, Place> = last.into_iter().filter_map(named).collect();
+        for slice in self.environment.forked(Kind::Slice) {
+            places.entry(slice).or_insert(Place::Forked);
+        }
+        let read = |store: Store, (slice, place): (RelationName, Place)| async move {
+            Ok(store.short_head(&slice, place).await?.map(|head| (slice, head)))
+        };
+        Ok(self.ask_all(places.into_iter().collect(), read).await?.into_iter().flatten().collect())
     }
 
-    async fn short_head(&self, meta: ObjectMeta) -> Result<Option<(RelationName, SliceHead)>, StoreError> {
-        let key = self.listed_key("head", &meta);
+    async fn short_head(&self, slice: &RelationName, place: Place) -> Result<Option<SliceHead>, StoreError> {
+        let log = self.slice_history(slice);
+        let key = match (&place, log.forked()) {
+            (Place::Listed(meta), _) => self.listed_key("head", meta),
+            (Place::Forked, blake3) => {
+                memo::key("head", [self.identity.as_bytes(), blake3.unwrap_or_default().as_bytes()])
+            }
+        };
         let mut instead = None;
         let facts = match self.memo.get::<HeadFacts>(&key) {
             Some(facts) => facts,
             None => {
-                let found = match self.listed_record::<CommitRecord>(&meta, &self.memo.archive()).await {
+                let found = match self.head_in(&log, &place).await {
                     Err(StoreError::Corrupt { .. }) => {
-                        instead = self.last_good(&meta).await?;
+                        instead = self.last_good(slice, &place).await?;
                         instead.clone()
                     }
                     found => found?,
                 };
                 let Some(Numbered { blake3, record, .. }) = found else { return Ok(None) };
                 let facts = HeadFacts {
-                    slice: record.slice.clone(),
                     blake3,
                     kind: record.kind,
                     build: record.build.clone(),
@@ -170,31 +202,28 @@ impl Store {
                 facts
             }
         };
-        let (Some(slice), Some(number)) = (RelationName::parse(&facts.slice), super::log::number(&meta.location))
-        else {
-            return Ok(None);
-        };
+        let Some(number) = place.number(&log) else { return Ok(None) };
         let is_served = match facts.build.as_ref().and_then(|build| self.record_of(build)) {
             Some(record) => self.is_there(&record).await?,
             None => false,
         };
-        Ok(Some((slice, SliceHead { number, facts, is_served, meta, instead })))
+        Ok(Some(SliceHead { slice: slice.clone(), number, facts, is_served, place, instead }))
     }
 
     /// The record of a head.
     pub async fn whole_head(&self, head: &SliceHead) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
         match &head.instead {
             Some(instead) => Ok(Some(instead.clone())),
-            None => self.listed_record(&head.meta, &self.memo.archive()).await,
+            None => self.head_in(&self.slice_history(&head.slice), &head.place).await,
         }
     }
 
     /// The whole history of a slice, oldest first.
     pub async fn slice_log(&self, slice: &RelationName) -> Result<Vec<Numbered<CommitRecord>>, StoreError> {
-        let folder = self.log_folder(slice);
+        let log = self.slice_history(slice);
         let mut records = Vec::new();
-        for number in self.numbers(&folder).await? {
-            records.extend(self.record(&folder, number).await?);
+        for number in self.numbers(&log).await? {
+            records.extend(self.record(&log, number).await?);
         }
         Ok(records)
     }
@@ -215,7 +244,9 @@ impl Store {
         commit: CommitRecord,
     ) -> Result<Appended<CommitRecord>, StoreError> {
         // Heads aren't read in one instant: that of a slice may be newer than those of what it reads.
-        if let Some(parent) = parent.as_ref().filter(|parent| reads_older(&commit, &parent.record)) {
+        if let Some(parent) = &parent
+            && self.is_overtaken(&commit, &parent.record).await?
+        {
             return Err(StoreError::Conflict { name: slice.to_string(), version: parent.number });
         }
         let make = |number: u64, parent: Option<&Numbered<CommitRecord>>| CommitRecord {
@@ -225,7 +256,43 @@ impl Store {
         };
         let is_mine = |record: &CommitRecord| record.id == commit.id;
         let meet = |theirs: &CommitRecord| meeting(&commit, theirs);
-        self.append(&self.log_folder(slice), parent, make, is_mine, meet, &slice.to_string()).await
+        self.append(&self.slice_history(slice).own, parent, make, is_mine, meet, &slice.to_string()).await
+    }
+
+    /// Whether a commit read an older version of something than another one did, of which that version is there now. In a store
+    /// that was put back from a backup it may be gone: then what is there counts.
+    async fn is_overtaken(&self, commit: &CommitRecord, other: &CommitRecord) -> Result<bool, StoreError> {
+        for (input, version) in older_inputs(commit, other) {
+            let Some(name) = RelationName::parse(&input.name) else { continue };
+            let is_source = input.kind == "source";
+            let log = if is_source { self.source_history(&name) } else { self.slice_history(&name) };
+            let own = self.last_listed(&log.own).await?.and_then(|meta| super::log::number(&meta.location));
+            if own.unwrap_or_default().max(log.base()) >= version {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Publishes a commit behind `parent` and nothing else.
+    ///
+    /// # Errors
+    /// Those of the store, and [`StoreError::Conflict`] where somebody else published meanwhile.
+    pub async fn commit_behind(
+        &self,
+        slice: &RelationName,
+        parent: Option<Numbered<CommitRecord>>,
+        commit: CommitRecord,
+    ) -> Result<Numbered<CommitRecord>, StoreError> {
+        let make = |number: u64, parent: Option<&Numbered<CommitRecord>>| CommitRecord {
+            version: number,
+            parent: parent.map(|parent| parent.blake3.clone()),
+            ..commit.clone()
+        };
+        let is_mine = |record: &CommitRecord| record.id == commit.id;
+        let meet = |_: &CommitRecord| Meeting::Stop;
+        let own = &self.slice_history(slice).own;
+        Ok(self.append(own, parent, make, is_mine, meet, &slice.to_string()).await?.into_record())
     }
 
     /// Appends what is made of the newest record, however often that changes meanwhile; `make` gives nothing where there is
@@ -252,7 +319,7 @@ impl Store {
         let meet = |theirs: &CommitRecord| if make(theirs).is_some() { Meeting::Behind } else { Meeting::Theirs };
         let is_mine = |record: &CommitRecord| record.id == id;
         let parent = Some(head.clone());
-        match self.append(&self.log_folder(slice), parent, of, is_mine, meet, &slice.to_string()).await? {
+        match self.append(&self.slice_history(slice).own, parent, of, is_mine, meet, &slice.to_string()).await? {
             Appended::Own(record) => Ok(Some(record)),
             Appended::Theirs(_) => Ok(None),
         }
@@ -279,6 +346,8 @@ impl Store {
             let Ok(found) = manifest::read::<KeyRecord>(&bytes) else { continue };
             let Some(slice) = RelationName::parse(&found.slice) else { continue };
             match self.build(&slice, &found.build).await {
+                // What is about to be collected may be gone before it is published.
+                Ok(Some((reference, _))) if self.is_marked(&reference).await? => {}
                 Ok(Some((reference, record))) => builds.push((found, reference, record)),
                 Ok(None) | Err(StoreError::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
@@ -363,10 +432,6 @@ impl Store {
             let _ = self.objects.delete(&meta.location).await;
         }
     }
-
-    fn log_folder(&self, slice: &RelationName) -> Path {
-        Path::from_iter(["heads", self.environment.as_str(), slice.domain(), slice.name()])
-    }
 }
 
 /// How a commit goes on behind one that was faster.
@@ -391,8 +456,17 @@ fn meeting(ours: &CommitRecord, theirs: &CommitRecord) -> Meeting {
 
 /// Whether one commit read an older version of something than another one.
 fn reads_older(one: &CommitRecord, other: &CommitRecord) -> bool {
-    let versions: BTreeMap<&str, u64> = other.inputs.iter().map(|input| (input.name.as_str(), input.version)).collect();
-    one.inputs.iter().any(|input| versions.get(input.name.as_str()).is_some_and(|version| input.version < *version))
+    older_inputs(one, other).next().is_some()
+}
+
+/// Inputs of one commit that another one read a newer version of, with that.
+fn older_inputs<'a>(one: &'a CommitRecord, other: &CommitRecord) -> impl Iterator<Item = (&'a InputRecord, u64)> {
+    let versions: BTreeMap<String, u64> =
+        other.inputs.iter().map(|input| (input.name.clone(), input.version)).collect();
+    one.inputs.iter().filter_map(move |input| {
+        let version = *versions.get(&input.name)?;
+        (input.version < version).then_some((input, version))
+    })
 }
 
 /// Whether two commits would show the same columns of the same query over the same inputs.

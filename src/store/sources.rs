@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Store {
     /// The newest version of a source; `None` where it was never frozen.
     pub async fn source_head(&self, source: &RelationName) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
-        self.head(&log_folder(source), &self.memo).await
+        self.head(&self.source_history(source), &self.memo).await
     }
 
     /// The version that the next one follows, and whether its record is damaged: then it has the files of the last whole one, or
@@ -21,14 +21,16 @@ impl Store {
         &self,
         source: &RelationName,
     ) -> Result<(Option<Numbered<SourceVersion>>, bool), StoreError> {
-        let folder = log_folder(source);
         match self.source_head(source).await {
             Err(StoreError::Corrupt { .. }) => {}
             head => return Ok((head?, false)),
         }
-        let Some(meta) = self.last_listed(&folder).await? else { return Ok((None, false)) };
-        let (Some(number), Some(damaged)) = (super::log::number(&meta.location), self.read(&meta.location).await?)
-        else {
+        let log = self.source_history(source);
+        let number = match self.last_listed(&log.own).await? {
+            Some(meta) => super::log::number(&meta.location).unwrap_or_default(),
+            None => log.base(),
+        };
+        let Some(damaged) = self.read(&super::log::record_path(log.folder(number), number)).await? else {
             return Ok((None, false));
         };
         let mut good = SourceVersion::default();
@@ -52,7 +54,7 @@ impl Store {
         source: &RelationName,
         version: u64,
     ) -> Result<Option<Numbered<SourceVersion>>, StoreError> {
-        self.record(&log_folder(source), version).await
+        self.record(&self.source_history(source), version).await
     }
 
     /// Publishes a version behind `parent`. Somebody else's freeze at the same time is a conflict, unless they froze the same
@@ -84,7 +86,7 @@ impl Store {
             let same = theirs.content == version.content && declared(theirs) == declared(&version);
             if same && raw(theirs) == raw(&version) { Meeting::Theirs } else { Meeting::Stop }
         };
-        self.append(&log_folder(source), parent, make, is_mine, meet, &source.to_string()).await
+        self.append(&self.source_history(source).own, parent, make, is_mine, meet, &source.to_string()).await
     }
 
     /// Removes data files that no record names. What can't be removed stays: nothing refers to it.
@@ -102,8 +104,4 @@ impl Store {
 
 fn folder(source: &RelationName) -> Path {
     Path::from_iter(["sources", source.domain(), source.name()])
-}
-
-pub(super) fn log_folder(source: &RelationName) -> Path {
-    folder(source).join("log")
 }

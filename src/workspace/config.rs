@@ -10,6 +10,8 @@
 //! [store]
 //! url = ".pie/store"          # a folder, or s3://…, gs://…, az://…
 //! sync = true                 # of a folder: what is published outlasts a power loss
+//! keep_versions = 10          # `pie gc` keeps so many versions of each slice and source,
+//! keep_days = 7               # and what is younger
 //!
 //! [build]
 //! jobs = 2                    # slices at once; the number of cores by default
@@ -34,6 +36,10 @@ pub struct Config {
     pub sources_root: PathBuf,
     pub store: Location,
     pub limits: Limits,
+    /// Versions of each slice and source that are never collected.
+    pub keep_versions: usize,
+    /// Days for which nothing is collected.
+    pub keep_days: u32,
     /// Slices built at once.
     pub jobs: usize,
     /// Bytes for all running queries together.
@@ -64,6 +70,8 @@ impl Config {
             sources_root: root.to_owned(),
             store: Location::folder(root.join(".pie").join("store")),
             limits: Limits::default(),
+            keep_versions: 10,
+            keep_days: 7,
             jobs: std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get),
             memory: default_memory(),
             readable: true,
@@ -98,6 +106,8 @@ struct Sources {
 struct Store {
     url: Option<String>,
     sync: Option<toml::Spanned<bool>>,
+    keep_versions: Option<toml::Spanned<usize>>,
+    keep_days: Option<toml::Spanned<u32>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -131,7 +141,7 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
                 Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}"))
                     .at(Span::new(id, range.start.min(text.len()), range.end.min(text.len())), "here")
                     .with_help(
-                        "the tables are [project] name; [sources] root; [store] url, sync; [build] jobs, memory; [limits] file_bytes, \
+                        "the tables are [project] name; [sources] root; [store] url, sync, keep_versions, keep_days; [build] jobs, memory; [limits] file_bytes, \
                          project_files, query_bytes, query_tokens, operands, nesting, diagnostics_per_file",
                     ),
             );
@@ -156,6 +166,18 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
         match &mut config.store {
             Location::Folder { syncs, .. } => *syncs = *sync.get_ref(),
             Location::Url(_) => bad(sync.span(), "`sync` is for stores in a folder", "leave it out"),
+        }
+    }
+    if let Some(versions) = file.store.keep_versions {
+        match *versions.get_ref() {
+            0 => bad(versions.span(), "`keep_versions` must be at least 1", "what is served is kept in any case"),
+            number => config.keep_versions = number,
+        }
+    }
+    if let Some(days) = file.store.keep_days {
+        match *days.get_ref() {
+            0 => bad(days.span(), "`keep_days` must be at least 1", "builds that are under way need some time"),
+            number => config.keep_days = number,
         }
     }
     if let Some(jobs) = file.build.jobs {

@@ -6,7 +6,7 @@ use crate::spec::pages;
 use icepie::diagnostic::Code;
 
 /// Codes whose page has no example that gives them, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 10] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 11] = [
     ("E0003", "a Markdown page can't hold a file that isn't UTF-8"),
     ("E0004", "an example past a limit would be as long as the limit"),
     ("E0506", "how much memory a query needs depends on the machine"),
@@ -16,6 +16,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 10] = [
     ("E0606", "it takes a store that can't be used"),
     ("E0607", "it takes a store that fails between two answers"),
     ("W0601", "pie itself never damages its store"),
+    ("W0602", "it takes time to pass"),
     ("E0801", "pie itself never publishes wrong rows"),
 ];
 

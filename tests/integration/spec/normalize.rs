@@ -13,6 +13,7 @@ fn without_user(text: &str) -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned());
     text.replace(&format!("<time>  {user:<12}  "), "<time>  <user>  ")
         .replace(&format!("held by {user} until"), "held by <user> until")
+        .replace(&format!("<time> by {user}\n"), "<time> by <user>\n")
 }
 
 fn without_circumstance(text: &str, project: &Path) -> String {
@@ -27,6 +28,9 @@ fn without_circumstance(text: &str, project: &Path) -> String {
         } else if let Some(length) = rest.strip_prefix(" published ").and_then(age) {
             normal.push_str(" published … ago");
             rest = &rest[" published ".len() + length..];
+        } else if let Some(length) = rest.strip_prefix(" stale for ").and_then(span) {
+            normal.push_str(" stale for …");
+            rest = &rest[" stale for ".len() + length..];
         } else if let Some((name, length)) = token(rest).filter(|_| !inside_word) {
             normal.push_str(name);
             rest = &rest[length..];
@@ -84,11 +88,17 @@ fn duration(text: &str) -> Option<usize> {
 
 /// The length of `12 seconds ago`.
 fn age(text: &str) -> Option<usize> {
-    let length = text.find(" ago")?;
-    let mut words = text[..length].split(' ');
-    let number = words.next()?.bytes().all(|byte| byte.is_ascii_digit());
-    let unit = ["second", "minute", "hour", "day"].contains(&words.next()?.trim_end_matches('s'));
-    (number && unit && words.next().is_none()).then_some(length + " ago".len())
+    let length = span(text)?;
+    text[length..].starts_with(" ago").then_some(length + " ago".len())
+}
+
+/// The length of `12 seconds`.
+fn span(text: &str) -> Option<usize> {
+    let number = text.bytes().take_while(u8::is_ascii_digit).count();
+    let unit = text[number..].strip_prefix(' ')?;
+    let unit = &unit[..unit.find(|next: char| !next.is_alphabetic()).unwrap_or(unit.len())];
+    let known = ["second", "minute", "hour", "day"].contains(&unit.strip_suffix('s').unwrap_or(unit));
+    (number > 0 && known).then_some(number + 1 + unit.len())
 }
 
 #[test]
@@ -102,5 +112,6 @@ fn what_differs_from_run_to_run_goes() {
     assert_eq!(normal(&"a1".repeat(32)), "<digest>");
     assert_eq!(normal(&"a1".repeat(33)), "a1".repeat(33));
     assert_eq!(normal("2 rows, published 1 second ago"), "2 rows, published … ago");
+    assert_eq!(normal("2 rows, stale for 2 hours, and"), "2 rows, stale for …, and");
     assert_eq!(normal("see /tmp/p/main.pie"), "see <project>/main.pie");
 }

@@ -7,12 +7,16 @@
 
 mod ambiguous;
 mod backends;
+mod clock;
+mod collecting;
 mod every_operation;
 mod fault;
 mod flips;
 mod full;
+mod leases;
 mod power;
 mod processes;
+mod simulation;
 mod status;
 mod world;
 mod writers;
@@ -23,6 +27,7 @@ fn long() -> bool {
 }
 
 /// Numbers that follow from a seed (SplitMix64, Steele and others 2014).
+#[derive(Debug)]
 struct Random(u64);
 
 impl Random {

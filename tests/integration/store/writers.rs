@@ -13,7 +13,9 @@ use datafusion::object_store::{
 use futures::stream::BoxStream;
 use icepie::build::Outcome;
 use icepie::driver::{self, Session};
-use icepie::manifest::{BuildRecord, BuildReference, CommitKind, CommitRecord, FORMAT, InputRecord, KeyPreimage};
+use icepie::manifest::{
+    BuildRecord, BuildReference, CommitKind, CommitRecord, FORMAT, InputRecord, KeyPreimage, SourceVersion,
+};
 use icepie::name::RelationName;
 use icepie::store::{Appended, Objects, Store, StoreError};
 use icepie::workspace;
@@ -77,7 +79,25 @@ async fn commit_of(store: &Store, version: u64) -> CommitRecord {
         reason: None,
         published_at: None,
         until: None,
+        promoted: None,
         pie: String::new(),
+    }
+}
+
+/// Makes the source have versions 1 to `last`.
+async fn freeze(store: &Store, last: u64) {
+    let source = RelationName::new("shop", "lines");
+    let mut head = store.source_head(&source).await.expect("it is read");
+    while head.as_ref().map_or(0, |head| head.number) < last {
+        let number = head.as_ref().map_or(0, |head| head.number) + 1;
+        let version = SourceVersion {
+            format: FORMAT,
+            source: source.to_string(),
+            id: icepie::store::new_id(),
+            content: format!("content {number}"),
+            ..SourceVersion::default()
+        };
+        head = Some(store.publish_source(&source, head, version).await.expect("it is published").into_record());
     }
 }
 
@@ -93,6 +113,7 @@ enum Ended {
 
 /// `writers` write versions 1 to `writers` of a slice at the same time. Says what is wrong.
 async fn race(store: &Store, writers: u64) -> std::result::Result<(), String> {
+    freeze(store, writers).await;
     let one = |version: u64| {
         let store = store.clone();
         tokio::spawn(async move {

@@ -1,0 +1,498 @@
+//! Publishing in one environment what another one has: records only, nothing runs and nothing is copied.
+//!
+//! Like a merge, it compares three states of each slice and source: what `from` has, what `to` has, and where the one went on from
+//! the other. What only `to` has changed since is left alone; what both have changed is refused, unless somebody says that it may
+//! be replaced. A slice is published only over what it was built from: where `to` would show it beside other inputs than those,
+//! nothing at all is published.
+
+use super::{Session, SliceHeads, is_held};
+use crate::diagnostic::{Code, Diagnostic, Failed};
+use crate::manifest::{CommitKind, CommitRecord, InputRecord, Promoted, SourceVersion};
+use crate::name::RelationName;
+use crate::store::{Log, Numbered, SliceHead, Spot, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How something stands in two environments.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Difference {
+    /// `to` has nothing of it.
+    New,
+    /// Other rows or columns.
+    Changed,
+    /// `from` doesn't show it any more.
+    Dropped,
+    /// Both went on from what they had in common.
+    Diverged,
+    /// `to` went on from what `from` has.
+    Behind,
+    Same,
+}
+
+impl Difference {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Difference::New => "new",
+            Difference::Changed => "changed",
+            Difference::Dropped => "dropped",
+            Difference::Diverged => "diverged",
+            Difference::Behind => "behind",
+            Difference::Same => "same",
+        }
+    }
+
+    /// Whether there is something to publish.
+    pub fn is_ahead(self) -> bool {
+        matches!(self, Difference::New | Difference::Changed | Difference::Dropped | Difference::Diverged)
+    }
+}
+
+/// One slice or source in both environments.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub name: RelationName,
+    pub is_source: bool,
+    pub difference: Difference,
+    pub from: Option<Shown>,
+    pub to: Option<Shown>,
+    /// Why it can't be published.
+    pub refused: Option<Diagnostic>,
+    /// Under which number it was published.
+    pub published: Option<u64>,
+}
+
+/// What an environment shows of a slice or source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown {
+    pub version: u64,
+    pub rows: u64,
+    pub columns: Vec<String>,
+    content: String,
+}
+
+/// What to promote.
+#[derive(Clone, Default, Debug)]
+pub struct Promotion {
+    /// Only these; all that differs, where it is `None`.
+    pub names: Option<BTreeSet<RelationName>>,
+    /// Also over what `to` has changed by itself.
+    pub replace: bool,
+    pub reason: Option<String>,
+    /// Publish nothing.
+    pub dry_run: bool,
+}
+
+enum Head {
+    Slice(Numbered<CommitRecord>),
+    Source(Numbered<SourceVersion>),
+}
+
+impl Head {
+    fn spot(&self) -> (u64, &str, Option<&Promoted>) {
+        match self {
+            Head::Slice(head) => (head.number, &head.blake3, head.record.promoted.as_ref()),
+            Head::Source(head) => (head.number, &head.blake3, head.record.promoted.as_ref()),
+        }
+    }
+
+    fn shown(&self) -> Option<Shown> {
+        Some(match self {
+            Head::Slice(head) => {
+                head.record.build.as_ref()?;
+                let columns = head.record.columns.iter().map(|column| column.name.clone());
+                let (rows, content) = (head.record.rows, head.record.content.clone());
+                Shown { version: head.number, rows, columns: columns.collect(), content }
+            }
+            Head::Source(head) => {
+                let columns = head.record.columns.iter().map(|column| column.name.clone());
+                let (rows, content) = (head.record.rows, head.record.content.clone());
+                Shown { version: head.number, rows, columns: columns.collect(), content }
+            }
+        })
+    }
+
+    /// Whether two heads show the same, of the same files.
+    fn is_same(&self, other: &Head) -> bool {
+        match (self, other) {
+            (Head::Slice(one), Head::Slice(other)) => {
+                let build = |head: &CommitRecord| head.build.as_ref().map(|build| build.id.clone());
+                build(&one.record) == build(&other.record)
+                    && one.record.columns == other.record.columns
+                    && one.record.stale_inputs == other.record.stale_inputs
+            }
+            (Head::Source(one), Head::Source(other)) => {
+                let said = |version: &SourceVersion| {
+                    let files: Vec<_> = version.files.iter().map(|f| (f.path.clone(), f.blake3.clone())).collect();
+                    (version.columns.clone(), version.key.clone(), version.partition_by.clone(), files)
+                };
+                one.record.content == other.record.content && said(&one.record) == said(&other.record)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Compares two environments, and publishes in `to` what `from` has. Nothing is published where something is refused.
+/// The items come in the order in which they are published: what is read before what reads it.
+///
+/// # Errors
+/// Those of the store; who published in `to` at the same time is a conflict (E0604), and what came before it stays published.
+pub async fn promote(from: &Session, to: &Session, promotion: &Promotion) -> Result<Vec<Item>, Failed> {
+    let pair = Pair { from: &from.store, to: &to.store, to_session: to };
+    let mut compared = All::new(pair.compare(promotion).await.map_err(failed)?);
+    for index in 0..compared.list.len() {
+        compared.list[index].item.refused = pair.refuse(&compared, index, promotion);
+    }
+    let list = &compared.list;
+    let is_refused = list.iter().any(|compared| compared.item.refused.is_some());
+    if !promotion.dry_run && !is_refused && list.iter().any(|compared| compared.item.difference.is_ahead()) {
+        to.store.ready_to_write().await.map_err(failed)?;
+        pair.publish(&mut compared, promotion).await.map_err(failed)?;
+    }
+    Ok(compared.list.into_iter().map(|compared| compared.item).collect())
+}
+
+struct Pair<'a> {
+    from: &'a Store,
+    to: &'a Store,
+    to_session: &'a Session,
+}
+
+struct Compared {
+    item: Item,
+    from: Option<Head>,
+    to: Option<Head>,
+}
+
+/// In the order in which they are published, and where each is.
+struct All {
+    list: Vec<Compared>,
+    places: BTreeMap<(RelationName, bool), usize>,
+}
+
+impl All {
+    fn new(list: Vec<Compared>) -> All {
+        let place =
+            |(index, compared): (usize, &Compared)| ((compared.item.name.clone(), compared.item.is_source), index);
+        let places = list.iter().enumerate().map(place).collect();
+        All { list, places }
+    }
+
+    fn find(&self, input: &InputRecord) -> Option<(usize, &Compared)> {
+        let index = *self.places.get(&(RelationName::parse(&input.name)?, input.kind == "source"))?;
+        Some((index, &self.list[index]))
+    }
+}
+
+impl Compared {
+    /// What isn't asked for stays as `to` has it.
+    fn keep_only(&mut self, asked: bool) {
+        if !asked {
+            self.from = None;
+            self.item.difference = Difference::Same;
+        }
+    }
+
+    fn inputs(&self) -> &[InputRecord] {
+        match &self.from {
+            Some(Head::Slice(head)) => &head.record.inputs,
+            _ => &[],
+        }
+    }
+}
+
+impl Pair<'_> {
+    /// What differs, with what that reads. Reads the records of these alone.
+    async fn compare(&self, promotion: &Promotion) -> Result<Vec<Compared>, StoreError> {
+        let wanted = |name: &RelationName| promotion.names.as_ref().is_none_or(|names| names.contains(name));
+        let mut compared = Vec::new();
+        let sources = self.from.source_names().await?.into_iter().chain(self.to.source_names().await?);
+        for name in sources.collect::<BTreeSet<_>>() {
+            let from = self.from.source_head(&name).await?.map(Head::Source);
+            let to = self.to.source_head(&name).await?.map(Head::Source);
+            // What isn't asked for matters as an input only.
+            let asked = wanted(&name);
+            let mut found = self.compared(name, true, from, to).await?;
+            found.keep_only(asked);
+            compared.push(found);
+        }
+        let (from, to) = (self.from.slice_heads().await?, self.to.slice_heads().await?);
+        let differs = |name: &&RelationName| match (from.get(*name), to.get(*name)) {
+            (Some(from), Some(to)) => from.facts.blake3 != to.facts.blake3,
+            (from, to) => from.is_some() || to.is_some(),
+        };
+        let names: BTreeSet<&RelationName> = from.keys().chain(to.keys()).collect();
+        let differing: BTreeSet<RelationName> =
+            names.into_iter().filter(|name| wanted(name)).filter(differs).cloned().collect();
+        let (mut heads_from, mut heads_to) =
+            (whole(self.from, &from, &differing).await?, whole(self.to, &to, &differing).await?);
+        let read = heads_from.values().flat_map(|head| &head.record.inputs).filter(|input| input.kind == "slice");
+        let read: BTreeSet<RelationName> = read.filter_map(|input| RelationName::parse(&input.name)).collect();
+        let read: BTreeSet<RelationName> = read.difference(&differing).cloned().collect();
+        heads_to.extend(whole(self.to, &to, &read).await?);
+        for name in differing.into_iter().chain(read) {
+            let (from, to) = (heads_from.remove(&name), heads_to.remove(&name));
+            let asked = wanted(&name);
+            let mut found = self.compared(name, false, from.map(Head::Slice), to.map(Head::Slice)).await?;
+            found.keep_only(asked);
+            compared.push(found);
+        }
+        Ok(in_order(compared))
+    }
+
+    async fn compared(
+        &self,
+        name: RelationName,
+        is_source: bool,
+        from: Option<Head>,
+        to: Option<Head>,
+    ) -> Result<Compared, StoreError> {
+        let difference = self.difference(&name, is_source, from.as_ref(), to.as_ref()).await?;
+        let shown = |head: &Option<Head>| head.as_ref().and_then(Head::shown);
+        let (shown_from, shown_to) = (shown(&from), shown(&to));
+        let item = Item { name, is_source, difference, from: shown_from, to: shown_to, refused: None, published: None };
+        Ok(Compared { item, from, to })
+    }
+
+    async fn difference(
+        &self,
+        name: &RelationName,
+        is_source: bool,
+        from: Option<&Head>,
+        to: Option<&Head>,
+    ) -> Result<Difference, StoreError> {
+        let Some(from) = from else { return Ok(Difference::Behind) };
+        let Some(to) = to else {
+            return Ok(if from.shown().is_some() { Difference::New } else { Difference::Same });
+        };
+        if from.is_same(to) {
+            return Ok(Difference::Same);
+        }
+        let log = |store: &Store| if is_source { store.source_history(name) } else { store.slice_history(name) };
+        let (log_from, log_to) = (log(self.from), log(self.to));
+        if self.went_through(self.to, name, &log_to, to, (self.from, &log_from, from)).await? {
+            return Ok(Difference::Behind);
+        }
+        if !self.went_through(self.from, name, &log_from, from, (self.to, &log_to, to)).await? {
+            return Ok(Difference::Diverged);
+        }
+        Ok(match (from.shown(), to.shown()) {
+            (None, _) => Difference::Dropped,
+            (Some(_), None) => Difference::New,
+            (Some(_), Some(_)) => Difference::Changed,
+        })
+    }
+
+    /// Whether the log of one environment contains what the other one has now: the record itself, or one that was promoted from
+    /// it or to it.
+    async fn went_through(
+        &self,
+        store: &Store,
+        name: &RelationName,
+        log: &Log,
+        head: &Head,
+        (other_store, other_log, other): (&Store, &Log, &Head),
+    ) -> Result<bool, StoreError> {
+        let (number, _, _) = head.spot();
+        let (other_number, other_blake3, other_promoted) = other.spot();
+        let spot: Spot = other_log.spot(other_number);
+        if other_number <= number && log.spot(other_number) == spot {
+            return Ok(true);
+        }
+        // The other one was promoted from here.
+        if let Some(promoted) = other_promoted.filter(|promoted| promoted.environment == store.environment()) {
+            let there = match head {
+                Head::Slice(_) => store.slice_commit(name, promoted.version).await?.map(|found| found.blake3),
+                Head::Source(_) => store.source_version(name, promoted.version).await?.map(|found| found.blake3),
+            };
+            if there.as_deref() == Some(&promoted.blake3) {
+                return Ok(true);
+            }
+        }
+        // Or it was promoted to here.
+        let is_other =
+            |promoted: &Promoted| promoted.environment == other_store.environment() && promoted.blake3 == other_blake3;
+        Ok(match head {
+            Head::Slice(_) => {
+                store.own_commits(name).await?.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
+            }
+            Head::Source(_) => {
+                store.own_versions(name).await?.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
+            }
+        })
+    }
+
+    /// Why something can't be published.
+    fn refuse(&self, all: &All, index: usize, promotion: &Promotion) -> Option<Diagnostic> {
+        let Compared { item, from, to } = &all.list[index];
+        let (name, from_name, to_name) = (&item.name, self.from.environment(), self.to.environment());
+        let refused = |message: String| Diagnostic::error(Code::NotPromoted, message);
+        if !item.difference.is_ahead() {
+            return None;
+        }
+        if item.difference == Difference::Diverged && !promotion.replace {
+            let message = format!("`{to_name}` has changed `{name}` too since `{from_name}` went on by itself");
+            let help = match to_name {
+                crate::store::MAIN => format!(
+                    "`pie promote {to_name} {from_name} --replace` and `pie build --env {from_name}` bring `{from_name}` up \
+                     to date; `--replace` promotes it as it is"
+                ),
+                _ => format!(
+                    "`--replace` publishes what `{from_name}` has; `pie build --env {to_name}` then makes again what its \
+                     text says"
+                ),
+            };
+            return Some(refused(message).with_help(help));
+        }
+        let held = match to {
+            Some(Head::Slice(head)) => is_held(&head.record, self.to_session.stamp.now),
+            _ => false,
+        };
+        if held {
+            let message = format!("`{name}` is held in `{to_name}`");
+            let release = if to_name == crate::store::MAIN { String::new() } else { format!(" --env {to_name}") };
+            return Some(refused(message).with_help(format!("`pie release {name}{release}` ends that")));
+        }
+        let Some(Head::Slice(head)) = from else { return None };
+        if let Some(stale) = head.record.stale_inputs.first() {
+            let message = format!(
+                "`{name}` in `{from_name}` was built on version {} of `{}`, the last good one",
+                stale.version, stale.name
+            );
+            return Some(refused(message).with_help(format!("mend that, then `pie build --env {from_name}`")));
+        }
+        head.record.build.as_ref()?;
+        let others: Vec<&InputRecord> =
+            head.record.inputs.iter().filter(|input| self.input(all, index, input).is_none()).collect();
+        let first = others.first()?;
+        let read = format!("`{name}` was built from another state of `{}` than `{to_name}` has", first.name);
+        let help = match all.find(first).map(|(_, other)| other.item.difference) {
+            Some(Difference::Behind) => format!(
+                "`pie promote {to_name} {from_name}` and `pie build --env {from_name}` bring `{from_name}` up to date"
+            ),
+            _ if promotion.names.is_some() => {
+                let names: Vec<&str> = others.iter().map(|input| input.name.as_str()).collect();
+                format!("promote {} too, or everything: `pie promote {from_name} {to_name}`", names.join(", "))
+            }
+            _ => format!("build it again first: `pie build --env {from_name}`"),
+        };
+        Some(refused(read).with_help(help))
+    }
+
+    /// The input of a slice as `to` will have it; `None` where that isn't what the slice was built from.
+    fn input(&self, all: &All, index: usize, input: &InputRecord) -> Option<InputRecord> {
+        let (place, Compared { item, .. }) = all.find(input)?;
+        let comes = item.difference.is_ahead();
+        let shown = if comes { item.from.as_ref().filter(|_| place < index) } else { item.to.as_ref() }?;
+        let version = item.published.unwrap_or(shown.version);
+        (shown.content == input.content).then(|| InputRecord { version, ..input.clone() })
+    }
+
+    async fn publish(&self, all: &mut All, promotion: &Promotion) -> Result<(), StoreError> {
+        let stamp = &self.to_session.stamp;
+        let at = super::hold::rfc3339(stamp.now);
+        for index in 0..all.list.len() {
+            if !all.list[index].item.difference.is_ahead() {
+                continue;
+            }
+            let read = all.list[index].inputs().iter();
+            let inputs: Vec<InputRecord> = read.filter_map(|input| self.input(all, index, input)).collect();
+            let Compared { item, from, to } = &all.list[index];
+            let promoted = from.as_ref().map(|head| {
+                let (version, blake3, _) = head.spot();
+                Promoted { environment: self.from.environment().to_owned(), version, blake3: blake3.to_owned() }
+            });
+            let published = match (from, to) {
+                (Some(Head::Slice(head)), to) => {
+                    let kind = if head.record.build.is_some() { CommitKind::Publish } else { CommitKind::Drop };
+                    let record = CommitRecord {
+                        id: crate::store::new_id(),
+                        kind,
+                        inputs,
+                        created_at: at.clone(),
+                        by: stamp.by.clone(),
+                        reason: promotion.reason.clone(),
+                        published_at: None,
+                        until: None,
+                        promoted,
+                        pie: env!("CARGO_PKG_VERSION").to_owned(),
+                        ..CommitRecord::clone(&head.record)
+                    };
+                    let parent = match to {
+                        Some(Head::Slice(parent)) => Some(parent.clone()),
+                        _ => None,
+                    };
+                    self.to.commit_behind(&item.name, parent, record).await?.number
+                }
+                (Some(Head::Source(head)), to) => {
+                    let record = SourceVersion {
+                        id: crate::store::new_id(),
+                        created_at: at.clone(),
+                        by: stamp.by.clone(),
+                        reason: promotion.reason.clone(),
+                        promoted,
+                        pie: env!("CARGO_PKG_VERSION").to_owned(),
+                        ..SourceVersion::clone(&head.record)
+                    };
+                    let parent = match to {
+                        Some(Head::Source(parent)) => Some(parent.clone()),
+                        _ => None,
+                    };
+                    self.to.publish_source(&item.name, parent, record).await?.into_record().number
+                }
+                (None, _) => continue,
+            };
+            all.list[index].item.published = Some(published);
+        }
+        Ok(())
+    }
+}
+
+async fn whole(
+    store: &Store,
+    short: &SliceHeads,
+    names: &BTreeSet<RelationName>,
+) -> Result<BTreeMap<RelationName, Numbered<CommitRecord>>, StoreError> {
+    let read = |store: Store, (name, head): (RelationName, SliceHead)| async move {
+        Ok(store.whole_head(&head).await?.map(|head| (name, head)))
+    };
+    let asked = names.iter().filter_map(|name| Some((name.clone(), short.get(name)?.clone())));
+    Ok(store.ask_all(asked.collect(), read).await?.into_iter().flatten().collect())
+}
+
+/// Sources first, then slices behind what they read. Among slices that have read each other at different times the order of
+/// names decides; what was built from something else is refused anyway.
+fn in_order(compared: Vec<Compared>) -> Vec<Compared> {
+    let (mut ordered, mut open): (Vec<Compared>, Vec<Compared>) =
+        compared.into_iter().partition(|compared| compared.item.is_source);
+    let mut waiting: BTreeMap<RelationName, usize> = BTreeMap::new();
+    let names: BTreeSet<String> = open.iter().map(|compared| compared.item.name.to_string()).collect();
+    let mut readers: BTreeMap<String, Vec<RelationName>> = BTreeMap::new();
+    for compared in &open {
+        let read: BTreeSet<&String> =
+            compared.inputs().iter().map(|input| &input.name).filter(|name| names.contains(*name)).collect();
+        waiting.insert(compared.item.name.clone(), read.len());
+        for name in read {
+            readers.entry(name.clone()).or_default().push(compared.item.name.clone());
+        }
+    }
+    let mut due: BTreeSet<RelationName> =
+        waiting.iter().filter(|(_, number)| **number == 0).map(|(name, _)| name.clone()).collect();
+    let mut by_name: BTreeMap<RelationName, Compared> =
+        open.drain(..).map(|compared| (compared.item.name.clone(), compared)).collect();
+    while let Some(name) = due.pop_first() {
+        ordered.extend(by_name.remove(&name));
+        for reader in readers.remove(&name.to_string()).unwrap_or_default() {
+            let Some(number) = waiting.get_mut(&reader) else { continue };
+            *number = number.saturating_sub(1);
+            if *number == 0 {
+                due.insert(reader);
+            }
+        }
+    }
+    ordered.extend(by_name.into_values());
+    ordered
+}
+
+fn failed(error: StoreError) -> Failed {
+    Box::new(error.diagnostic())
+}
