@@ -229,9 +229,10 @@ impl Pair<'_> {
         let read: BTreeSet<RelationName> = read.filter_map(|input| RelationName::parse(&input.name)).collect();
         let read: BTreeSet<RelationName> = read.difference(&differing).cloned().collect();
         heads_to.extend(whole(self.to, &to, &read).await?);
-        for name in differing.into_iter().chain(read) {
+        for name in differing.union(&read).cloned() {
+            // What is the same in both is here only because something else reads it.
+            let asked = differing.contains(&name);
             let (from, to) = (heads_from.remove(&name), heads_to.remove(&name));
-            let asked = wanted(&name);
             let mut found = self.compared(name, false, from.map(Head::Slice), to.map(Head::Slice)).await?;
             found.keep_only(asked);
             compared.push(found);
