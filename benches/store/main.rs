@@ -51,7 +51,7 @@ fn tiny(folder: &Path, count: usize, syncs: bool, edited: bool) -> Project {
     for number in 0..count {
         let plus = if edited && number == 0 { 1 } else { 0 };
         text.push_str(&format!(
-            "\npublic slice shop.s{number} {{ select sum(amount) + {number} * 2 + {plus} as total from lines }}\n"
+            "\npublic slice shop.s{number} {{ select sum(amount) + {plus} as total from lines where id < {number} }}\n"
         ));
     }
     write(folder, "main.pie", &text);

@@ -5,6 +5,7 @@ use super::output::{GREEN, Streams, YELLOW, paint};
 use super::{Outcome, Stop, exit};
 use crate::driver;
 use crate::manifest::CommitRecord;
+use crate::store::MAIN;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ pub async fn release(cli: &Cli, args: &ReleaseArgs, streams: &mut Streams<'_>) -
     let mut records = Vec::new();
     for slice in super::data::selected(&project, &args.slices, "slice")?.unwrap_or_default() {
         let commit = driver::release(&session, &slice, args.reason.as_deref()).await?;
-        let next = format!("the next build publishes it again: pie build {slice}");
+        let next = format!("the next build publishes it again: pie build {slice}{}", in_environment(cli));
         tell(args.format, GREEN, "released", &commit.record, &next, streams)?;
         records.push(commit.record);
     }
@@ -57,9 +58,15 @@ pub async fn rollback(cli: &Cli, args: &RollbackArgs, streams: &mut Streams<'_>)
     let slice = super::data::selected(&project, names, "slice")?.unwrap_or_default().into_iter().next();
     let Some(slice) = slice else { return Err(Stop::Usage("a slice is missing".to_owned())) };
     let (to, commit) = driver::rollback(&session, &slice, args.to, args.reason.as_deref()).await?;
-    let now = format!("serves what version {to} served, until it is released: pie release {slice}");
+    let end = format!("pie release {slice}{}", in_environment(cli));
+    let now = format!("serves what version {to} served, until it is released: {end}");
     tell(args.format, YELLOW, "rolled back", &commit.record, &now, streams)?;
     finish(args.format, "rolled_back", &[commit.record], streams)
+}
+
+/// What a command that is to go on there needs.
+fn in_environment(cli: &Cli) -> String {
+    if cli.environment == MAIN { String::new() } else { format!(" --env {}", cli.environment) }
 }
 
 fn tell(

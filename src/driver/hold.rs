@@ -140,7 +140,7 @@ fn signed(session: &Session, served: &CommitRecord, kind: CommitKind, reason: Op
 }
 
 pub(super) fn rfc3339(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
 fn failed(error: StoreError) -> Failed {

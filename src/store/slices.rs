@@ -338,22 +338,30 @@ impl Store {
         let folder = Path::from_iter(["keys", row]);
         let list = self.objects.list(Some(&folder));
         let mut metas: Vec<_> = list.try_collect().await.map_err(|e| self.failed("list", &folder, e))?;
-        metas.sort_by(|a, b| a.location.cmp(&b.location));
-        let mut builds = Vec::new();
-        for meta in metas.iter().filter(|meta| meta.location.as_ref().ends_with(".json")) {
-            let Some(bytes) = self.read(&meta.location).await? else { continue };
-            // A build that is gone or damaged can't be served: it is made again.
-            let Ok(found) = manifest::read::<KeyRecord>(&bytes) else { continue };
-            let Some(slice) = RelationName::parse(&found.slice) else { continue };
-            match self.build(&slice, &found.build).await {
-                // What is about to be collected may be gone before it is published.
-                Ok(Some((reference, _))) if self.is_marked(&reference).await? => {}
-                Ok(Some((reference, record))) => builds.push((found, reference, record)),
-                Ok(None) | Err(StoreError::Corrupt { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        metas.retain(|meta| meta.location.as_ref().ends_with(".json"));
+        let read = |store: Store, meta: ObjectMeta| async move {
+            Ok(store.found_build(&meta).await?.map(|found| (meta.location, found)))
+        };
+        // Slices that differ in columns alone share the key of their rows: there may be many.
+        let mut builds: Vec<_> = self.ask_all(metas, read).await?.into_iter().flatten().collect();
+        builds.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(builds.into_iter().map(|(_, found)| found).collect())
+    }
+
+    /// The build that a key leads to; `None` where that is gone, damaged, or about to be collected: it is made again.
+    async fn found_build(
+        &self,
+        key: &ObjectMeta,
+    ) -> Result<Option<(KeyRecord, BuildReference, Arc<BuildRecord>)>, StoreError> {
+        let Some(bytes) = self.read(&key.location).await? else { return Ok(None) };
+        let Ok(found) = manifest::read::<KeyRecord>(&bytes) else { return Ok(None) };
+        let Some(slice) = RelationName::parse(&found.slice) else { return Ok(None) };
+        match self.build(&slice, &found.build).await {
+            Ok(Some((reference, _))) if self.is_marked(&reference).await? => Ok(None),
+            Ok(Some((reference, record))) => Ok(Some((found, reference, record))),
+            Ok(None) | Err(StoreError::Corrupt { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(builds)
     }
 
     /// Makes a build findable by further keys.

@@ -3,8 +3,8 @@
 
 use super::clock::Clocked;
 use super::fault::{ALL, Fault, FaultStore, Script};
-use super::runtime;
 use super::world::{Backend, World, assert_clean, build, read};
+use super::{runtime, virtual_runtime};
 use chrono::TimeDelta;
 use icepie::build::Outcome;
 use icepie::driver::{self, Project, Promotion, Session};
@@ -228,8 +228,7 @@ fn a_builder_that_stands_still_while_what_it_found_is_collected_hides_nothing() 
 
 #[test]
 fn what_is_pinned_stays_as_long_as_the_pin_is_renewed() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime").block_on(async {
+    virtual_runtime().block_on(async {
         let timed = Timed::new();
         let project = redefined(&timed).await;
         timed.collect(&project).await;
@@ -295,29 +294,35 @@ fn every_environment_keeps_what_it_serves() {
 fn a_wrong_clock_of_a_builder_changes_nothing() {
     runtime().block_on(async {
         let mut seen = Vec::new();
-        for hours in [0, 1, -1, 24, -24, 24 * 400, -24 * 400] {
+        let year = 24 * 365;
+        let alike = [0, 1, -1, 24, -24, year, -year].map(|hours| (hours, hours));
+        let apart = [(24, -24), (-24, 24), (0, 24), (year, -year), (-1, 1)];
+        for (built_by, collected_by) in alike.into_iter().chain(apart) {
             let timed = Timed::new();
             let project = timed.world.project();
-            let skewed = || async {
-                let mut session = timed.session(&project).await;
-                session.stamp.now += TimeDelta::hours(hours);
-                session
+            let skewed = |hours: i64| {
+                let (timed, project) = (&timed, &project);
+                async move {
+                    let mut session = timed.session(project).await;
+                    session.stamp.now += TimeDelta::hours(hours);
+                    session
+                }
             };
             for day in 1..=12 {
                 timed.pass(TimeDelta::days(1));
                 timed.world.add_day(day);
-                build(&project, &skewed().await).await.expect("the build works");
+                build(&project, &skewed(built_by).await).await.expect("the build works");
             }
-            let store = skewed().await.store;
+            let store = skewed(collected_by).await.store;
             let retention = Retention::of(&store);
             let marked = store.collect(&retention, "a test", false).await.expect("the collection works");
             timed.pass(TimeDelta::minutes(59));
-            let store = skewed().await.store;
+            let store = skewed(collected_by).await.store;
             let waiting = store.collect(&retention, "a test", false).await.expect("the collection works");
             timed.pass(TimeDelta::minutes(2));
-            let store = skewed().await.store;
+            let store = skewed(collected_by).await.store;
             let collected = store.collect(&retention, "a test", false).await.expect("the collection works");
-            let session = skewed().await;
+            let session = skewed(built_by).await;
             assert_clean(&session, "with a wrong clock").await;
             let total = read(&project, &session, TOTAL).await;
             let numbers = [&marked.marked, &waiting.collected, &waiting.waiting, &collected.collected];

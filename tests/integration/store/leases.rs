@@ -1,6 +1,7 @@
 //! Who builds the same as somebody else waits for them, as long as they say that they live. Time is virtual here.
 
 use super::clock::Clocked;
+use super::virtual_runtime;
 use super::world::{World, assert_clean, read};
 use async_trait::async_trait;
 use datafusion::object_store::path::Path;
@@ -81,10 +82,6 @@ async fn built(project: &Project, session: &Session, waits: &Arc<Waits>) -> Vec<
     built.report.slices.iter().map(|slice| slice.outcome).collect()
 }
 
-fn paused() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
-}
-
 /// A project whose source is frozen, over an empty store.
 async fn frozen() -> (World, Clocked, Project) {
     let store = Clocked::new();
@@ -104,7 +101,7 @@ fn files(paths: &[String], slice: &str) -> usize {
 
 #[test]
 fn what_somebody_else_builds_is_waited_for_and_not_built_twice() {
-    paused().block_on(async {
+    virtual_runtime().block_on(async {
         let (world, store, project) = frozen().await;
         let project = Arc::new(project);
         let (first_waits, waits) = (Arc::new(Waits::default()), Arc::new(Waits::default()));
@@ -140,7 +137,7 @@ fn what_somebody_else_builds_is_waited_for_and_not_built_twice() {
 
 #[test]
 fn who_dies_or_never_ends_is_not_waited_for_for_ever() {
-    paused().block_on(async {
+    virtual_runtime().block_on(async {
         for dies in [true, false] {
             let (_world, store, project) = frozen().await;
             let other = session(&project, Arc::new(store.clone()), "alice").await;

@@ -202,7 +202,7 @@ fn a_builder_may_be_killed_at_any_time() {
     let prepared = prepared();
     write(prepared.path(), "pie.toml", "[project]\nname = \"world\"\n\n[store]\nurl = \"store\"\n");
     let mut random = Random::new(11);
-    let rounds = if long() { 500 } else { 10 };
+    let rounds = if long() { 500 } else { 25 };
     let mut killed = 0;
     // How long it takes alone, roughly: it only says where kills are worth while.
     let alone = copy(&prepared);
