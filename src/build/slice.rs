@@ -100,8 +100,9 @@ impl SliceBuild<'_> {
                 return Err(error);
             }
         };
-        let reference = self.store.record_build(&self.slice.name, &staged).await?;
+        let reference = self.store.record_build(&self.slice.name, &staged).await;
         lease.end().await;
+        let reference = reference?;
         let labels = own_labels(self.slice);
         let stale = inputs.stale_records(&names);
         let published = Published {

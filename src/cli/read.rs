@@ -27,6 +27,10 @@ pub async fn query(cli: &Cli, args: &QueryArgs, streams: &mut Streams<'_>) -> Ou
     }
     let mut published = driver::tables(&project, &session, &at).await?;
     let pin = published.pin(&session, "query", !at.is_empty()).await;
+    if !at.is_empty() {
+        // Whoever collects sees the pin, or this sees that they were faster.
+        published = driver::tables(&project, &session, &at).await?;
+    }
     let answer = driver::query(&args.sql, &mut published, &session).await;
     pin.end().await;
     tell_older(&published, streams)?;
@@ -42,6 +46,9 @@ pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outc
     let at = args.at.map(|version| BTreeMap::from([(name.clone(), version)])).unwrap_or_default();
     let mut published = driver::tables(&project, &session, &at).await?;
     let pin = published.pin(&session, "show", !at.is_empty()).await;
+    if !at.is_empty() {
+        published = driver::tables(&project, &session, &at).await?;
+    }
     let answer = driver::show(&project, &name, &mut published, &session).await;
     pin.end().await;
     tell_older(&published, streams)?;

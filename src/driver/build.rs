@@ -98,7 +98,11 @@ async fn answer(session: &Session, wanted: Vec<Wanted>, state: &mut StoreState) 
                 state.builds.insert(row, found.collect());
             }
             Wanted::SourceVersion(source, version) => {
-                let found = session.store.source_version(&source, version).await?;
+                // It only helps to say what has changed.
+                let found = match session.store.source_version(&source, version).await {
+                    Err(StoreError::Corrupt { .. }) => None,
+                    found => found?,
+                };
                 state.old_sources.insert((source, version), found.map(|found| found.record));
             }
         }

@@ -7,7 +7,7 @@
 
 use super::{Session, SliceHeads, is_held};
 use crate::diagnostic::{Code, Diagnostic, Failed};
-use crate::manifest::{CommitKind, CommitRecord, InputRecord, Promoted, SourceVersion};
+use crate::manifest::{CommitKind, CommitRecord, InputRecord, LabelRecord, Promoted, SourceVersion};
 use crate::name::RelationName;
 use crate::store::{Log, Numbered, SliceHead, Spot, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +67,8 @@ pub struct Shown {
     pub rows: u64,
     pub columns: Vec<String>,
     content: String,
+    /// Of a slice: which stored columns its columns are.
+    labels: Vec<LabelRecord>,
 }
 
 /// What to promote.
@@ -100,12 +102,13 @@ impl Head {
                 head.record.build.as_ref()?;
                 let columns = head.record.columns.iter().map(|column| column.name.clone());
                 let (rows, content) = (head.record.rows, head.record.content.clone());
-                Shown { version: head.number, rows, columns: columns.collect(), content }
+                let labels = head.record.columns.clone();
+                Shown { version: head.number, rows, columns: columns.collect(), content, labels }
             }
             Head::Source(head) => {
                 let columns = head.record.columns.iter().map(|column| column.name.clone());
                 let (rows, content) = (head.record.rows, head.record.content.clone());
-                Shown { version: head.number, rows, columns: columns.collect(), content }
+                Shown { version: head.number, rows, columns: columns.collect(), content, labels: Vec::new() }
             }
         })
     }
@@ -115,7 +118,10 @@ impl Head {
         match (self, other) {
             (Head::Slice(one), Head::Slice(other)) => {
                 let build = |head: &CommitRecord| head.build.as_ref().map(|build| build.id.clone());
-                build(&one.record) == build(&other.record)
+                // Made twice it is the same, too.
+                let made = |head: &CommitRecord| (head.content.clone(), head.preimage.clone());
+                let twice = one.record.build.is_some() && made(&one.record) == made(&other.record);
+                (build(&one.record) == build(&other.record) || twice)
                     && one.record.columns == other.record.columns
                     && one.record.stale_inputs == other.record.stale_inputs
             }
@@ -161,6 +167,12 @@ struct Compared {
     item: Item,
     from: Option<Head>,
     to: Option<Head>,
+    /// Both environments show the same of it.
+    is_same: bool,
+    /// What `from` shows can't be read there now, or is an older version in the place of a damaged one.
+    is_damaged: bool,
+    /// Columns of the inputs as they were when it was built.
+    labels: BTreeMap<String, Vec<LabelRecord>>,
 }
 
 /// In the order in which they are published, and where each is.
@@ -190,6 +202,14 @@ impl Compared {
             self.from = None;
             self.item.difference = Difference::Same;
         }
+    }
+
+    /// What only its checks read. Of these is known what they looked at, and not which version that was of.
+    fn checked(&self) -> BTreeSet<RelationName> {
+        let Some(Head::Slice(head)) = &self.from else { return BTreeSet::new() };
+        let checks = head.record.promises.iter().flat_map(|promises| &promises.checks);
+        let read = checks.flat_map(|check| check.inputs.keys()).filter_map(|name| RelationName::parse(name));
+        read.filter(|name| *name != self.item.name).collect()
     }
 
     fn inputs(&self) -> &[InputRecord] {
@@ -225,19 +245,53 @@ impl Pair<'_> {
             names.into_iter().filter(|name| wanted(name)).filter(differs).cloned().collect();
         let (mut heads_from, mut heads_to) =
             (whole(self.from, &from, &differing).await?, whole(self.to, &to, &differing).await?);
-        let read = heads_from.values().flat_map(|head| &head.record.inputs).filter(|input| input.kind == "slice");
-        let read: BTreeSet<RelationName> = read.filter_map(|input| RelationName::parse(&input.name)).collect();
+        let read = heads_from.values().flat_map(|head| &head.record.inputs).map(|input| &input.name);
+        let checks = heads_from.values().filter_map(|head| head.record.promises.as_ref());
+        let checked = checks.flat_map(|promises| &promises.checks).flat_map(|check| check.inputs.keys());
+        let read: BTreeSet<RelationName> = read.chain(checked).filter_map(|name| RelationName::parse(name)).collect();
         let read: BTreeSet<RelationName> = read.difference(&differing).cloned().collect();
+        heads_from.extend(whole(self.from, &from, &read).await?);
         heads_to.extend(whole(self.to, &to, &read).await?);
+        let built_from = self.labels(&heads_from, &differing).await?;
+        let heads = &from;
         for name in differing.union(&read).cloned() {
             // What is the same in both is here only because something else reads it.
             let asked = differing.contains(&name);
             let (from, to) = (heads_from.remove(&name), heads_to.remove(&name));
+            if from.is_none() && to.is_none() {
+                continue;
+            }
+            let short = heads.get(&name);
             let mut found = self.compared(name, false, from.map(Head::Slice), to.map(Head::Slice)).await?;
+            let unread = |head: &SliceHead| head.is_damaged() || (head.facts.build.is_some() && !head.is_served);
+            found.is_damaged = short.is_some_and(unread);
+            found.labels = built_from.get(&found.item.name).cloned().unwrap_or_default();
             found.keep_only(asked);
             compared.push(found);
         }
         Ok(in_order(compared))
+    }
+
+    /// Which columns the inputs of slices had when these were built.
+    async fn labels(
+        &self,
+        heads: &BTreeMap<RelationName, Numbered<CommitRecord>>,
+        slices: &BTreeSet<RelationName>,
+    ) -> Result<BTreeMap<RelationName, BTreeMap<String, Vec<LabelRecord>>>, StoreError> {
+        let mut all = BTreeMap::new();
+        for (name, head) in heads.iter().filter(|(name, _)| slices.contains(name)) {
+            let mut labels = BTreeMap::new();
+            for input in head.record.inputs.iter().filter(|input| input.kind == "slice") {
+                let Some(read) = RelationName::parse(&input.name) else { continue };
+                let then = match heads.get(&read).filter(|head| head.number == input.version) {
+                    Some(head) => Some(head.clone()),
+                    None => self.from.slice_commit(&read, input.version).await?,
+                };
+                labels.extend(then.map(|then| (input.name.clone(), then.record.columns.clone())));
+            }
+            all.insert(name.clone(), labels);
+        }
+        Ok(all)
     }
 
     async fn compared(
@@ -251,7 +305,8 @@ impl Pair<'_> {
         let shown = |head: &Option<Head>| head.as_ref().and_then(Head::shown);
         let (shown_from, shown_to) = (shown(&from), shown(&to));
         let item = Item { name, is_source, difference, from: shown_from, to: shown_to, refused: None, published: None };
-        Ok(Compared { item, from, to })
+        let is_same = difference == Difference::Same;
+        Ok(Compared { item, from, to, is_same, is_damaged: false, labels: BTreeMap::new() })
     }
 
     async fn difference(
@@ -313,18 +368,25 @@ impl Pair<'_> {
         let is_other =
             |promoted: &Promoted| promoted.environment == other_store.environment() && promoted.blake3 == other_blake3;
         Ok(match head {
-            Head::Slice(_) => {
-                store.own_commits(name).await?.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
-            }
-            Head::Source(_) => {
-                store.own_versions(name).await?.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
-            }
+            Head::Slice(_) => store
+                .own_commits(name, other_log)
+                .await?
+                .iter()
+                .filter_map(|own| own.record.promoted.as_ref())
+                .any(is_other),
+            Head::Source(_) => store
+                .own_versions(name, other_log)
+                .await?
+                .iter()
+                .filter_map(|own| own.record.promoted.as_ref())
+                .any(is_other),
         })
     }
 
     /// Why something can't be published.
     fn refuse(&self, all: &All, index: usize, promotion: &Promotion) -> Option<Diagnostic> {
-        let Compared { item, from, to } = &all.list[index];
+        let compared = &all.list[index];
+        let Compared { item, from, to, .. } = compared;
         let (name, from_name, to_name) = (&item.name, self.from.environment(), self.to.environment());
         let refused = |message: String| Diagnostic::error(Code::NotPromoted, message);
         if !item.difference.is_ahead() {
@@ -354,6 +416,10 @@ impl Pair<'_> {
             return Some(refused(message).with_help(format!("`pie release {name}{release}` ends that")));
         }
         let Some(Head::Slice(head)) = from else { return None };
+        if compared.is_damaged {
+            let message = format!("what `{from_name}` has of `{name}` is damaged or gone");
+            return Some(refused(message).with_help(format!("`pie build --env {from_name}` makes it again")));
+        }
         if let Some(stale) = head.record.stale_inputs.first() {
             let message = format!(
                 "`{name}` in `{from_name}` was built on version {} of `{}`, the last good one",
@@ -364,6 +430,19 @@ impl Pair<'_> {
         head.record.build.as_ref()?;
         let others: Vec<&InputRecord> =
             head.record.inputs.iter().filter(|input| self.input(all, index, input).is_none()).collect();
+        if others.is_empty() {
+            // What its checks looked at must be what `to` will show beside it.
+            let shown = |other: &RelationName| {
+                let found = [true, false].map(|is_source| all.places.get(&(other.clone(), is_source)));
+                found.into_iter().flatten().all(|place| {
+                    let other = &all.list[*place];
+                    other.is_same || (other.item.difference.is_ahead() && *place < index)
+                })
+            };
+            let other = compared.checked().into_iter().find(|other| !shown(other))?;
+            let message = format!("a check of `{name}` reads `{other}`, of which `{to_name}` has another state");
+            return Some(refused(message).with_help(format!("promote {other} too, or bring `{from_name}` up to date")));
+        }
         let first = others.first()?;
         let read = format!("`{name}` was built from another state of `{}` than `{to_name}` has", first.name);
         let help = match all.find(first).map(|(_, other)| other.item.difference) {
@@ -382,10 +461,13 @@ impl Pair<'_> {
     /// The input of a slice as `to` will have it; `None` where that isn't what the slice was built from.
     fn input(&self, all: &All, index: usize, input: &InputRecord) -> Option<InputRecord> {
         let (place, Compared { item, .. }) = all.find(input)?;
+        let labels = all.list[index].labels.get(&input.name);
         let comes = item.difference.is_ahead();
         let shown = if comes { item.from.as_ref().filter(|_| place < index) } else { item.to.as_ref() }?;
         let version = item.published.unwrap_or(shown.version);
-        (shown.content == input.content).then(|| InputRecord { version, ..input.clone() })
+        // The same columns under other names are another input.
+        let same = shown.content == input.content && (input.kind == "source" || labels == Some(&shown.labels));
+        same.then(|| InputRecord { version, ..input.clone() })
     }
 
     async fn publish(&self, all: &mut All, promotion: &Promotion) -> Result<(), StoreError> {
@@ -397,7 +479,7 @@ impl Pair<'_> {
             }
             let read = all.list[index].inputs().iter();
             let inputs: Vec<InputRecord> = read.filter_map(|input| self.input(all, index, input)).collect();
-            let Compared { item, from, to } = &all.list[index];
+            let Compared { item, from, to, .. } = &all.list[index];
             let promoted = from.as_ref().map(|head| {
                 let (version, blake3, _) = head.spot();
                 Promoted { environment: self.from.environment().to_owned(), version, blake3: blake3.to_owned() }
@@ -469,11 +551,13 @@ fn in_order(compared: Vec<Compared>) -> Vec<Compared> {
     let names: BTreeSet<String> = open.iter().map(|compared| compared.item.name.to_string()).collect();
     let mut readers: BTreeMap<String, Vec<RelationName>> = BTreeMap::new();
     for compared in &open {
-        let read: BTreeSet<&String> =
-            compared.inputs().iter().map(|input| &input.name).filter(|name| names.contains(*name)).collect();
+        let checked = compared.checked();
+        let read = compared.inputs().iter().map(|input| input.name.clone());
+        let read: BTreeSet<String> =
+            read.chain(checked.iter().map(ToString::to_string)).filter(|name| names.contains(name)).collect();
         waiting.insert(compared.item.name.clone(), read.len());
         for name in read {
-            readers.entry(name.clone()).or_default().push(compared.item.name.clone());
+            readers.entry(name).or_default().push(compared.item.name.clone());
         }
     }
     let mut due: BTreeSet<RelationName> =

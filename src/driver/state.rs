@@ -107,14 +107,16 @@ async fn whole_heads(
     };
     let asked = whole.iter().filter_map(|name| Some((name.clone(), short.get(name)?.clone())));
     let heads: Heads = session.store.ask_all(asked.collect(), read).await?.into_iter().flatten().collect();
-    let read = |store: Store, (name, reference): (RelationName, BuildReference)| async move {
-        match store.build_of(&reference).await {
+    let read = |store: Store, (name, head, reference): (RelationName, SliceHead, BuildReference)| async move {
+        match store.build_of_head(&head, &reference).await {
             // A build whose record is damaged can't be served: it is made again, like one that is gone.
             Err(StoreError::Corrupt { .. }) => Ok((name, None)),
             build => Ok((name, build?)),
         }
     };
-    let builds = heads.iter().filter_map(|(name, head)| Some((name.clone(), head.record.build.clone()?)));
+    let builds = heads
+        .iter()
+        .filter_map(|(name, head)| Some((name.clone(), short.get(name)?.clone(), head.record.build.clone()?)));
     let builds = session.store.ask_all(builds.collect(), read).await?;
     Ok((heads, builds))
 }

@@ -93,7 +93,11 @@ pub async fn stale_since(
                     }
                     let next = match input.version + 1 == source.version {
                         true => Some(Arc::clone(source)),
-                        false => session.store.source_version(&name, input.version + 1).await?.map(|next| next.record),
+                        // When that was is all that is asked: a damaged record keeps nobody from building.
+                        false => match session.store.source_version(&name, input.version + 1).await {
+                            Err(StoreError::Corrupt { .. }) => None,
+                            next => next?.map(|next| next.record),
+                        },
                     };
                     next.and_then(|next| time(&next.created_at))
                 }
@@ -160,7 +164,8 @@ pub async fn status(project: &Project, session: &Session, planned: &Planned) -> 
     let now = session.stamp.now;
     let since = stale_since(session, planned).await?;
     let failures = session.store.failures().await?;
-    let leases = session.store.leases().await?;
+    // To know who still builds takes the store's time, which is read by writing: who may only read isn't told.
+    let leases = session.store.leases().await.unwrap_or_default();
     let age = |input: &InputRecord| {
         let head = planned.state.heads.get(&RelationName::parse(&input.name)?)?;
         let published = DateTime::parse_from_rfc3339(head.published_at()).ok()?;
@@ -184,7 +189,7 @@ pub async fn status(project: &Project, session: &Session, planned: &Planned) -> 
             let is_late = matches!(state, SliceState::Stale | SliceState::Held);
             // What failed before the slice was published again is over.
             let failed = failures.get(name).filter(|failed| {
-                let before = |head: &Arc<CommitRecord>| time(&head.created_at) > time(&failed.created_at);
+                let before = |head: &Arc<CommitRecord>| time(head.published_at()) > time(&failed.created_at);
                 state != SliceState::Fresh && !head.as_ref().is_some_and(before)
             });
             let building = leases

@@ -72,6 +72,12 @@ impl Log {
         (self.found(number).0.to_owned(), number)
     }
 
+    /// The number of the last record in its own folder that another log began with; 0 without any.
+    fn shared_with(&self, other: &Log) -> u64 {
+        let shared = other.before.iter().filter(|(place, ..)| *place == self.place).map(|(.., to)| *to);
+        shared.max().unwrap_or(0)
+    }
+
     /// The log up to a record, as what another one begins with.
     fn stretches(&self, number: u64) -> Vec<Stretch> {
         let own = (number > self.base()).then(|| Stretch { place: self.place.clone(), to: number });
@@ -276,6 +282,10 @@ impl Store {
     async fn append_environment(&self, record: EnvironmentRecord) -> Result<Appended<EnvironmentRecord>, StoreError> {
         let folder = log_of(&record.environment);
         let parent = self.last::<EnvironmentRecord>(&folder, &self.memo.archive()).await?;
+        // Whoever was faster has begun it, or removed it: what they publish in it must not be hidden behind another beginning.
+        if let Some(parent) = parent.as_ref().filter(|parent| parent.record.kind == record.kind) {
+            return Ok(Appended::Theirs(parent.clone()));
+        }
         let make = |number: u64, parent: Option<&Numbered<EnvironmentRecord>>| EnvironmentRecord {
             number,
             parent: parent.map(|parent| parent.blake3.clone()),
@@ -336,13 +346,23 @@ impl Store {
         Ok((slices, sources))
     }
 
-    /// Records of a log that lie in its own folder, newest first.
-    pub async fn own_commits(&self, slice: &RelationName) -> Result<Vec<Numbered<CommitRecord>>, StoreError> {
-        self.own_records(&self.slice_history(slice)).await
+    /// Records that this environment has added to the log of a slice since another one parted from it, newest first.
+    pub async fn own_commits(
+        &self,
+        slice: &RelationName,
+        since: &Log,
+    ) -> Result<Vec<Numbered<CommitRecord>>, StoreError> {
+        let log = self.slice_history(slice);
+        self.own_records(&log, log.shared_with(since)).await
     }
 
     /// As [`Store::own_commits`], of a source.
-    pub async fn own_versions(&self, source: &RelationName) -> Result<Vec<Numbered<SourceVersion>>, StoreError> {
-        self.own_records(&self.source_history(source)).await
+    pub async fn own_versions(
+        &self,
+        source: &RelationName,
+        since: &Log,
+    ) -> Result<Vec<Numbered<SourceVersion>>, StoreError> {
+        let log = self.source_history(source);
+        self.own_records(&log, log.shared_with(since)).await
     }
 }

@@ -264,7 +264,7 @@ impl Logged for SourceVersion {
     fn belongs(name: &str, folder: &Path) -> bool {
         let Some(name) = RelationName::parse(name) else { return false };
         let mut names = super::log::names(folder);
-        if names.last().is_some_and(|last| last == "log") {
+        if names.first().is_some_and(|first| first == "sources") {
             names.pop();
         }
         names.ends_with(&[name.domain().to_owned(), name.name().to_owned()])

@@ -69,9 +69,7 @@ impl Store {
     /// Those of the store. What was removed stays so; another run goes on.
     pub async fn collect(&self, retention: &Retention, by: &str, dry_run: bool) -> Result<Collection, StoreError> {
         let now = self.now().await?;
-        let list = self.objects.list(None).try_collect::<Vec<_>>().await;
-        let objects = list.map_err(|e| self.failed("list", &Path::default(), e))?;
-        let objects: Objects = objects.into_iter().map(|meta| (meta.location.clone(), meta)).collect();
+        let objects = self.all_objects().await?;
         let marks = self.marks(&objects).await?;
         let roots = self.roots(&objects, now, retention).await?;
         let pinned = self.pinned(&objects, now).await?;
@@ -106,9 +104,10 @@ impl Store {
         if dry_run {
             return Ok(collection);
         }
-        for folder in &collection.collected.builds {
-            self.remove_build(&looked, folder).await?;
-        }
+        let due = std::mem::take(&mut collection.collected.builds);
+        let referred_to = self.remove_builds(&looked, &due).await?;
+        collection.kept += referred_to.len();
+        collection.collected.builds = due.difference(&referred_to).cloned().collect();
         for file in &collection.collected.files {
             let path = recorded(file);
             match path.prefix_matches(&Path::from("sources")) {
@@ -147,31 +146,78 @@ impl Store {
         all.into_iter().filter(is_old).collect()
     }
 
-    /// Keys first, so that nobody comes to it; its record next, which is what makes it a build; then the rest. Versions that
-    /// served it find a note in its place.
-    async fn remove_build(&self, looked: &Looked<'_>, folder: &str) -> Result<(), StoreError> {
-        let folder = recorded(folder);
-        let record = folder.clone().join("build.json");
-        for key in looked.keys_of(&folder) {
-            self.remove(key).await?;
+    /// Removes builds. Keys go first, so that nobody comes to them; their records next, which are what makes them builds. Then it
+    /// is looked once more who refers to them: whoever pins or publishes one looks behind that whether it is there, so one side
+    /// always sees the other. What is referred to is put back; of the rest the data goes, and versions that served it find a
+    /// note in its place.
+    async fn remove_builds(
+        &self,
+        looked: &Looked<'_>,
+        folders: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        if folders.is_empty() {
+            return Ok(BTreeSet::new());
         }
-        if looked.objects.contains_key(&record) {
-            self.take_out(&record, "collected").await?;
-            // As long as it is a build, it is a whole one.
-            if self.is_there(&record).await? {
-                return Ok(());
+        let keys = looked.keys();
+        let mut records: BTreeMap<&String, Vec<u8>> = BTreeMap::new();
+        for folder in folders {
+            let path = recorded(folder);
+            for key in keys.get(path.filename().unwrap_or_default()).into_iter().flatten() {
+                self.remove(key).await?;
+            }
+            let record = path.join("build.json");
+            if let Some(bytes) = self.read(&record).await? {
+                records.insert(folder, bytes.to_vec());
+                self.take_out(&record, "collected").await?;
             }
         }
-        let note = taken_out(&record);
-        for path in
-            below(looked.objects, &folder).map(|(path, _)| path).filter(|path| **path != record && **path != note)
-        {
-            self.remove(path).await?;
+        let again = async {
+            let objects = self.all_objects().await?;
+            let roots = self.roots(&objects, looked.now, looked.retention).await?;
+            let pinned = self.pinned(&objects, looked.now).await?;
+            Ok::<_, StoreError>((roots, pinned))
+        };
+        let again = again.await;
+        let is_referred_to = |folder: &String| match &again {
+            Ok((roots, pinned)) => {
+                let id = folder.rsplit('/').next().unwrap_or_default();
+                roots.builds.contains(id) || pinned.contains(id)
+            }
+            // Not known: everything stays.
+            Err(_) => true,
+        };
+        let referred_to: BTreeSet<String> = folders.iter().filter(|folder| is_referred_to(folder)).cloned().collect();
+        for (folder, bytes) in records.iter().filter(|(folder, _)| referred_to.contains(**folder)) {
+            let record = recorded(folder).join("build.json");
+            match self.create(&record, bytes.clone()).await {
+                Ok(()) | Err(StoreError::Exists { .. }) => self.remove(&taken_out(&record)).await?,
+                Err(error) => return Err(error),
+            }
         }
-        if let Some(local) = &self.local {
-            local.remove_empty(&folder);
+        again?;
+        for folder in folders.difference(&referred_to) {
+            let path = recorded(folder);
+            let record = path.clone().join("build.json");
+            // As long as it is a build, it is a whole one.
+            if self.is_there(&record).await? {
+                continue;
+            }
+            let note = taken_out(&record);
+            let rest = below(looked.objects, &path).map(|(path, _)| path);
+            for path in rest.filter(|path| **path != record && **path != note) {
+                self.remove(path).await?;
+            }
+            if let Some(local) = &self.local {
+                local.remove_empty(&path);
+            }
         }
-        Ok(())
+        Ok(referred_to)
+    }
+
+    async fn all_objects(&self) -> Result<Objects, StoreError> {
+        let list = self.objects.list(None).try_collect::<Vec<_>>().await;
+        let objects = list.map_err(|e| self.failed("list", &Path::default(), e))?;
+        Ok(objects.into_iter().map(|meta| (meta.location.clone(), meta)).collect())
     }
 
     pub(super) async fn remove(&self, path: &Path) -> Result<(), StoreError> {
@@ -336,11 +382,16 @@ impl Looked<'_> {
         self.objects.contains_key(&path) || self.objects.contains_key(&record)
     }
 
-    fn keys_of(&self, folder: &Path) -> impl Iterator<Item = &Path> {
-        let id = folder.filename().unwrap_or_default().to_owned();
-        let root = Path::from("keys");
-        let all = self.objects.keys().filter(move |path| path.prefix_matches(&root));
-        all.filter(move |path| path.filename().is_some_and(|name| name.starts_with(&id)))
+    /// The keys that lead to each build.
+    fn keys(&self) -> BTreeMap<&str, Vec<&Path>> {
+        let mut keys: BTreeMap<&str, Vec<&Path>> = BTreeMap::new();
+        for (path, _) in below(self.objects, &Path::from("keys")) {
+            let build = path.filename().and_then(|name| name.get(..36));
+            if let Some(build) = build {
+                keys.entry(build).or_default().push(path);
+            }
+        }
+        keys
     }
 
     fn bytes(&self, garbage: &Garbage) -> u64 {

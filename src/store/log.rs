@@ -43,13 +43,15 @@ impl Store {
         Ok((1..=log.base()).chain(own.iter().filter_map(|meta| number(&meta.location))).collect())
     }
 
-    /// The records that lie in a log's own folder and can be read, newest first.
+    /// The records behind a number that lie in a log's own folder and can be read, newest first.
     pub(super) async fn own_records<T: Serialize + DeserializeOwned>(
         &self,
         log: &Log,
+        after: u64,
     ) -> Result<Vec<Numbered<T>>, StoreError> {
         let mut records = Vec::new();
-        for meta in self.listed(&log.own).await?.iter().rev() {
+        let listed = self.listed(&log.own).await?;
+        for meta in listed.iter().rev().filter(|meta| number(&meta.location).is_some_and(|number| number > after)) {
             match self.listed_record(meta, &self.memo.archive()).await {
                 Ok(record) => records.extend(record),
                 Err(StoreError::Corrupt { .. }) => {}
@@ -151,9 +153,14 @@ impl Store {
         if let Some(record) = memo.get::<T>(&key) {
             return Ok(Some(Numbered { number, blake3: blake3.to_owned(), record: Arc::new(record) }));
         }
-        let Some(found) = self.record::<T>(log, number).await? else { return Ok(None) };
+        let path = record_path(log.folder(number), number).to_string();
+        let Some(found) = self.record::<T>(log, number).await? else {
+            return Err(StoreError::Corrupt {
+                path,
+                cause: "the environment began with it, and it is gone".to_owned(),
+            });
+        };
         if found.blake3 != blake3 {
-            let path = record_path(log.folder(number), number).to_string();
             let cause = "it isn't the record that the environment began with".to_owned();
             return Err(StoreError::Corrupt { path, cause });
         }

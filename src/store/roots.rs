@@ -84,7 +84,7 @@ impl Store {
             let mut walk = Walk {
                 store,
                 objects,
-                since: now - retention.keep,
+                since: now.checked_sub_signed(retention.keep).unwrap_or(DateTime::<Utc>::MIN_UTC),
                 versions: retention.versions.max(1),
                 seen: &mut seen,
                 roots: &mut roots,
@@ -121,11 +121,37 @@ impl Walk<'_> {
                 let meta = self.objects.get(&record_path(log.folder(*number), *number));
                 meta.is_some_and(|meta| meta.last_modified >= self.since)
             };
-            let newest = numbers.iter().rev().take(self.versions).copied();
-            let kept: BTreeSet<u64> = newest.chain(numbers.iter().copied().filter(|number| young(number))).collect();
+            let newest = self.newest(kind, &log, &numbers).await?;
+            let young = numbers.iter().copied().filter(young);
+            let kept: BTreeSet<u64> = newest.into_iter().chain(young).collect();
             self.open.extend(kept.into_iter().map(|number| (kind, name.clone(), number)));
         }
         Ok(())
+    }
+
+    /// The newest records of a log, as many as are kept, and so many more that as many builds that are there are among them: where
+    /// the last ones are gone, those before them are served.
+    async fn newest(&self, kind: Kind, log: &Log, numbers: &BTreeSet<u64>) -> Result<Vec<u64>, StoreError> {
+        let mut newest: Vec<u64> = Vec::new();
+        let mut builds: HashSet<String> = HashSet::new();
+        for number in numbers.iter().rev() {
+            if newest.len() >= self.versions && (kind == Kind::Source || builds.len() >= self.versions) {
+                break;
+            }
+            newest.push(*number);
+            if kind == Kind::Source {
+                continue;
+            }
+            let found: Option<Numbered<CommitRecord>> = match self.known(log, *number).await {
+                Err(StoreError::Corrupt { .. }) => None,
+                found => found?,
+            };
+            let build = found.and_then(|found| found.record.build.clone());
+            let there = build
+                .filter(|build| self.store.record_of(build).is_some_and(|record| self.objects.contains_key(&record)));
+            builds.extend(there.map(|build| build.id));
+        }
+        Ok(newest)
     }
 
     async fn follow(&mut self) -> Result<(), StoreError> {

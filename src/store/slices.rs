@@ -105,8 +105,12 @@ impl Store {
     ) -> Result<Option<Numbered<CommitRecord>>, StoreError> {
         let log = self.slice_history(slice);
         let Some(number) = place.number(&log) else { return Ok(None) };
-        let Some(damaged) = self.read(&super::log::record_path(log.folder(number), number)).await? else {
-            return Ok(None);
+        let damaged = self.read(&super::log::record_path(log.folder(number), number)).await?;
+        let blake3 = match (damaged, log.forked()) {
+            (Some(damaged), _) => digest(&damaged),
+            // What an environment began with is gone.
+            (None, Some(forked)) if number == log.base() => forked.to_owned(),
+            (None, _) => return Ok(None),
         };
         let mut good: Option<CommitRecord> = None;
         for before in (1..number).rev() {
@@ -120,7 +124,7 @@ impl Store {
             }
         }
         let record = CommitRecord { version: number, ..good.unwrap_or_else(|| CommitRecord::nothing(slice)) };
-        Ok(Some(Numbered { number, blake3: digest(&damaged), record: Arc::new(record) }))
+        Ok(Some(Numbered { number, blake3, record: Arc::new(record) }))
     }
 
     /// The newest version before `number` whose build can be read and is another one than `not`.
@@ -390,12 +394,26 @@ impl Store {
     /// The record of a build that a commit refers to; `None` where it is gone. Only whether it is there is asked of the store
     /// where its bytes, which the reference names, were read before.
     pub async fn build_of(&self, reference: &BuildReference) -> Result<Option<Arc<BuildRecord>>, StoreError> {
+        self.build_seen(reference, false).await
+    }
+
+    /// The same of a head's build, of which it was seen already whether it is there.
+    pub async fn build_of_head(
+        &self,
+        head: &SliceHead,
+        reference: &BuildReference,
+    ) -> Result<Option<Arc<BuildRecord>>, StoreError> {
+        let seen = head.is_served && head.facts.build.as_ref() == Some(reference);
+        self.build_seen(reference, seen).await
+    }
+
+    async fn build_seen(&self, reference: &BuildReference, seen: bool) -> Result<Option<Arc<BuildRecord>>, StoreError> {
         let (Some(slice), Some(path)) = (RelationName::parse(&reference.slice), self.record_of(reference)) else {
             return Ok(None);
         };
         let (key, memo) = (memo::key("build", [reference.blake3.as_bytes()]), self.memo.archive());
         if let Some(record) = memo.get::<BuildRecord>(&key) {
-            return Ok(self.is_there(&path).await?.then(|| Arc::new(record)));
+            return Ok((seen || self.is_there(&path).await?).then(|| Arc::new(record)));
         }
         let Some((found, record)) = self.build(&slice, &reference.id).await? else { return Ok(None) };
         if found.blake3 != reference.blake3 {

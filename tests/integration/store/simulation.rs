@@ -6,7 +6,7 @@
 //! read or served is never collected; and once the faults stop, everybody comes to an end and everything is fresh.
 
 use super::clock::Clocked;
-use super::{Random, long};
+use super::{Random, long, virtual_runtime};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use datafusion::object_store::path::Path;
@@ -568,4 +568,34 @@ fn the_simulation_notices_what_is_done_wrong() {
         let noticed = (0..60).any(|seed| simulate(seed, planted).is_err());
         assert!(noticed, "{planted:?} wasn't noticed");
     }
+}
+
+#[test]
+fn who_begins_an_environment_at_the_same_time_works_in_the_same_one() {
+    virtual_runtime().block_on(async {
+        for seed in 0..20 {
+            let objects = Troubled {
+                inner: Clocked::new(),
+                random: Arc::new(Mutex::new(Random::new(seed))),
+                fails: Arc::default(),
+                operations: Arc::default(),
+            };
+            let open = || async {
+                let store = Arc::new(objects.clone());
+                let objects = Objects { store, shown: "the store".to_owned(), local: None };
+                Store::over(objects).await.expect("it opens")
+            };
+            open().await;
+            let begin = |by: &'static str| {
+                let open = open();
+                async move { open.await.begin_environment("trial", by, "2026-01-01T00:00:00Z").await.expect("it begins") }
+            };
+            let ((one, first), (other, second)) = tokio::join!(begin("alice"), begin("bob"));
+            assert!(first != second, "one of them began it");
+            let slice = base();
+            let commit = CommitRecord { id: "1".to_owned(), kind: CommitKind::Drop, ..CommitRecord::nothing(&slice) };
+            one.commit_behind(&slice, None, commit).await.expect("it is published");
+            assert!(other.slice_head(&slice).await.expect("it is read").is_some(), "seed {seed}: it is seen");
+        }
+    });
 }
