@@ -167,6 +167,8 @@ pub struct Keys {
 pub enum EnvironmentKind {
     Begin,
     Remove,
+    /// Stands for a record that can't be read; never written.
+    Damaged,
 }
 
 /// One entry of an environment's log.

@@ -261,27 +261,62 @@ impl Store {
     /// # Errors
     /// Those of the store.
     pub async fn remove_environment(&self, name: &str, by: &str, at: &str) -> Result<bool, StoreError> {
-        let Some(begun) = self.begun(name).await? else { return Ok(false) };
+        match self.begun(name).await {
+            Ok(None) => return Ok(false),
+            // One whose record is damaged is removed like any other.
+            Ok(Some(_)) | Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
         self.ready_to_write().await?;
         let record = EnvironmentRecord {
-            kind: EnvironmentKind::Remove,
+            format: FORMAT,
+            environment: name.to_owned(),
+            number: 0,
             id: super::new_id(),
+            parent: None,
+            kind: EnvironmentKind::Remove,
             base: None,
             slices: BTreeMap::new(),
             sources: BTreeMap::new(),
             created_at: at.to_owned(),
             by: by.to_owned(),
             pie: env!("CARGO_PKG_VERSION").to_owned(),
-            ..EnvironmentRecord::clone(&begun.record)
         };
         self.append_environment(record).await?;
         Ok(true)
     }
 
+    /// The last record of an environment's log; one that is damaged as one that says nothing, under its number and digest.
+    async fn last_begun(&self, folder: &Path) -> Result<Option<Numbered<EnvironmentRecord>>, StoreError> {
+        match self.last::<EnvironmentRecord>(folder, &self.memo.archive()).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            found => return found,
+        }
+        let Some(meta) = self.last_listed(folder).await? else { return Ok(None) };
+        let (Some(number), Some(bytes)) = (super::log::number(&meta.location), self.read(&meta.location).await?) else {
+            return Ok(None);
+        };
+        let nothing = EnvironmentRecord {
+            format: FORMAT,
+            environment: String::new(),
+            number,
+            id: String::new(),
+            parent: None,
+            kind: EnvironmentKind::Damaged,
+            base: None,
+            slices: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            created_at: String::new(),
+            by: String::new(),
+            pie: String::new(),
+        };
+        Ok(Some(Numbered { number, blake3: crate::manifest::digest(&bytes), record: Arc::new(nothing) }))
+    }
+
     /// Who wants the same and was faster has done it.
     async fn append_environment(&self, record: EnvironmentRecord) -> Result<Appended<EnvironmentRecord>, StoreError> {
         let folder = log_of(&record.environment);
-        let parent = self.last::<EnvironmentRecord>(&folder, &self.memo.archive()).await?;
+        let parent = self.last_begun(&folder).await?;
         // Whoever was faster has begun it, or removed it: what they publish in it must not be hidden behind another beginning.
         if let Some(parent) = parent.as_ref().filter(|parent| parent.record.kind == record.kind) {
             return Ok(Appended::Theirs(parent.clone()));

@@ -232,10 +232,9 @@ impl Store {
         let mut marks = Vec::new();
         for (path, meta) in objects.iter().filter(|(path, _)| path.prefix_matches(&root)) {
             let Some(bytes) = self.read(path).await? else { continue };
-            match manifest::read::<MarkRecord>(&bytes) {
-                Ok(mark) => marks.push((meta.clone(), mark)),
-                // It marks nothing, then.
-                Err(_) => self.remove(path).await?,
+            // One that can't be read marks nothing, and goes with what is old.
+            if let Ok(mark) = manifest::read::<MarkRecord>(&bytes) {
+                marks.push((meta.clone(), mark));
             }
         }
         Ok(marks)
@@ -338,7 +337,7 @@ impl Looked<'_> {
                     garbage.files.extend(self.is_older(meta, limit).then(|| path.to_string()));
                 }
                 ["keys", _, name] => keys.extend(name.get(..36).map(|build| (path, build.to_owned()))),
-                ["failures", ..] => {
+                ["failures" | "gc", ..] => {
                     garbage.files.extend(self.is_older(meta, self.retention.keep).then(|| path.to_string()));
                 }
                 ["pins" | "leases", ..] | ["probes", _] => {

@@ -428,3 +428,26 @@ fn what_interrupted_writers_left_in_a_folder_is_removed() {
         assert_eq!(read(&project, &session, TOTAL).await, Ok(World::total(1)));
     });
 }
+
+#[test]
+fn an_environment_whose_record_is_damaged_stops_a_collection_until_it_is_removed() {
+    use datafusion::object_store::{ObjectStoreExt, PutPayload, path::Path};
+    runtime().block_on(async {
+        let timed = Timed::new();
+        let project = timed.world.project();
+        timed.day(&project, 1).await;
+        timed.environment(&project, "trial").await;
+        let record = Path::from("environments/trial/log/00000000000000000001.json");
+        timed.store.put(&record, PutPayload::from_static(b"{}")).await.expect("memory can be written");
+        let session = timed.session(&project).await;
+        let store = &session.store;
+        let refused = store.collect(&Retention::of(store), "a test", false).await;
+        assert!(refused.is_err(), "what it reaches isn't known: {refused:?}");
+        assert!(session.clone().within("trial").await.is_err());
+        assert_eq!(read(&project, &session, TOTAL).await, Ok(World::total(1)), "`main` isn't concerned");
+        driver::remove_environment(&session, "trial").await.expect("it is removed");
+        timed.collect(&project).await;
+        let again = timed.environment(&project, "trial").await;
+        assert_eq!(read(&project, &again, TOTAL).await, Ok(World::total(1)));
+    });
+}
