@@ -368,18 +368,14 @@ impl Pair<'_> {
         let is_other =
             |promoted: &Promoted| promoted.environment == other_store.environment() && promoted.blake3 == other_blake3;
         Ok(match head {
-            Head::Slice(_) => store
-                .own_commits(name, other_log)
-                .await?
-                .iter()
-                .filter_map(|own| own.record.promoted.as_ref())
-                .any(is_other),
-            Head::Source(_) => store
-                .own_versions(name, other_log)
-                .await?
-                .iter()
-                .filter_map(|own| own.record.promoted.as_ref())
-                .any(is_other),
+            Head::Slice(_) => {
+                let own = store.records_since::<CommitRecord>(log, other_log).await?;
+                own.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
+            }
+            Head::Source(_) => {
+                let own = store.records_since::<SourceVersion>(log, other_log).await?;
+                own.iter().filter_map(|own| own.record.promoted.as_ref()).any(is_other)
+            }
         })
     }
 

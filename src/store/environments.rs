@@ -13,10 +13,14 @@
 //! ```
 
 use super::log::Meeting;
+use super::roots::{Objects, below};
 use super::{Appended, Numbered, Store, StoreError};
-use crate::manifest::{CommitRecord, EnvironmentKind, EnvironmentRecord, FORMAT, Forked, SourceVersion, Stretch};
+use crate::manifest::{EnvironmentKind, EnvironmentRecord, FORMAT, Forked, Stretch};
 use crate::name::RelationName;
 use datafusion::object_store::path::Path;
+use futures::TryStreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -140,7 +144,7 @@ impl Environment {
 fn heads(place: &str) -> Path {
     match place {
         MAIN => Path::from_iter(["heads", MAIN]),
-        place => below(place).join("heads"),
+        place => folder_of(place).join("heads"),
     }
 }
 
@@ -149,12 +153,25 @@ pub(super) fn folder(kind: Kind, place: &str, name: &RelationName) -> Path {
     match (kind, place) {
         (Kind::Slice, _) => heads(place).join(name.domain()).join(name.name()),
         (Kind::Source, MAIN) => Path::from_iter(["sources", name.domain(), name.name(), "log"]),
-        (Kind::Source, _) => below(place).join("sources").join(name.domain()).join(name.name()),
+        (Kind::Source, _) => folder_of(place).join("sources").join(name.domain()).join(name.name()),
     }
 }
 
-fn below(place: &str) -> Path {
+fn folder_of(place: &str) -> Path {
     Path::from_iter(std::iter::once("environments").chain(place.split('/')))
+}
+
+/// An environment that has published something, and of which the record that began it is gone.
+pub(super) fn lost(objects: &Objects) -> Option<StoreError> {
+    below(objects, &Path::from("environments")).find_map(|(path, _)| {
+        let names = super::log::names(path);
+        let [_, name, number, ..] = names.as_slice() else { return None };
+        let record = super::log::record_path(&log_of(name), number.parse().ok()?);
+        (!objects.contains_key(&record)).then(|| {
+            let cause = format!("it is gone, and what was published in environment `{name}` after it is there");
+            StoreError::Corrupt { path: record.to_string(), cause }
+        })
+    })
 }
 
 fn log_of(name: &str) -> Path {
@@ -223,6 +240,7 @@ impl Store {
             return Ok((there, false));
         }
         self.ready_to_write().await?;
+        self.none_lost(name).await?;
         let mut slices = BTreeMap::new();
         for (slice, head) in self.slice_heads().await? {
             let stretches = self.slice_history(&slice).stretches(head.number);
@@ -284,6 +302,15 @@ impl Store {
         };
         self.append_environment(record).await?;
         Ok(true)
+    }
+
+    /// The next number of an environment mustn't be one that has been used: what lies there would be taken for its own.
+    async fn none_lost(&self, name: &str) -> Result<(), StoreError> {
+        let folder = Path::from_iter(["environments", name]);
+        let list = self.objects.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let objects = list.map_err(|e| self.failed("list", &folder, e))?;
+        let objects = objects.into_iter().map(|meta| (meta.location.clone(), meta)).collect();
+        lost(&objects).map_or(Ok(()), Err)
     }
 
     /// The last record of an environment's log; one that is damaged as one that says nothing, under its number and digest.
@@ -355,7 +382,7 @@ impl Store {
     pub async fn source_names(&self) -> Result<BTreeSet<RelationName>, StoreError> {
         let root = match self.environment.begun {
             None => Path::from("sources"),
-            Some(_) => below(&self.environment.place()).join("sources"),
+            Some(_) => folder_of(&self.environment.place()).join("sources"),
         };
         let found = self.last_objects(&root).await?;
         let own = found.iter().filter_map(|meta| {
@@ -376,28 +403,17 @@ impl Store {
         let slices = self.last_objects(&self.environment.heads()).await?.len();
         let sources = match self.environment.begun {
             None => self.source_names().await?.len(),
-            Some(_) => self.last_objects(&below(&self.environment.place()).join("sources")).await?.len(),
+            Some(_) => self.last_objects(&folder_of(&self.environment.place()).join("sources")).await?.len(),
         };
         Ok((slices, sources))
     }
 
-    /// Records that this environment has added to the log of a slice since another one parted from it, newest first.
-    pub async fn own_commits(
+    /// Records that were added to a log in its own folder since another one parted from it, and can be read; newest first.
+    pub async fn records_since<T: Serialize + DeserializeOwned>(
         &self,
-        slice: &RelationName,
-        since: &Log,
-    ) -> Result<Vec<Numbered<CommitRecord>>, StoreError> {
-        let log = self.slice_history(slice);
-        self.own_records(&log, log.shared_with(since)).await
-    }
-
-    /// As [`Store::own_commits`], of a source.
-    pub async fn own_versions(
-        &self,
-        source: &RelationName,
-        since: &Log,
-    ) -> Result<Vec<Numbered<SourceVersion>>, StoreError> {
-        let log = self.source_history(source);
-        self.own_records(&log, log.shared_with(since)).await
+        log: &Log,
+        other: &Log,
+    ) -> Result<Vec<Numbered<T>>, StoreError> {
+        self.own_records(log, log.shared_with(other)).await
     }
 }

@@ -101,6 +101,9 @@ impl Store {
             }
         }
         looking.forks(&begun);
+        if let Some(StoreError::Corrupt { path, cause }) = super::environments::lost(&looking.objects) {
+            looking.found.damage.push(Damage { path, what: cause, of: None, build: None });
+        }
         looking.builds(&commits, deep).await?;
         looking.keys().await?;
         let Looking { objects, known, mut found, .. } = looking;

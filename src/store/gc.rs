@@ -70,6 +70,10 @@ impl Store {
     pub async fn collect(&self, retention: &Retention, by: &str, dry_run: bool) -> Result<Collection, StoreError> {
         let now = self.now().await?;
         let objects = self.all_objects().await?;
+        if let Some(lost) = super::environments::lost(&objects) {
+            // What that environment began with, and so what it reaches, isn't known.
+            return Err(lost);
+        }
         let marks = self.marks(&objects).await?;
         let roots = self.roots(&objects, now, retention).await?;
         let pinned = self.pinned(&objects, now).await?;
@@ -187,13 +191,18 @@ impl Store {
             Err(_) => true,
         };
         let referred_to: BTreeSet<String> = folders.iter().filter(|folder| is_referred_to(folder)).cloned().collect();
+        // One that can't be put back keeps none of the others from it.
+        let mut failed = None;
         for (folder, bytes) in records.iter().filter(|(folder, _)| referred_to.contains(**folder)) {
             let record = recorded(folder).join("build.json");
             match self.create(&record, bytes.clone()).await {
-                Ok(()) | Err(StoreError::Exists { .. }) => self.remove(&taken_out(&record)).await?,
-                Err(error) => return Err(error),
+                Ok(()) | Err(StoreError::Exists { .. }) => {
+                    failed = failed.or(self.remove(&taken_out(&record)).await.err())
+                }
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
+        failed.map_or(Ok(()), Err)?;
         again?;
         for folder in folders.difference(&referred_to) {
             let path = recorded(folder);

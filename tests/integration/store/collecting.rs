@@ -430,6 +430,30 @@ fn what_interrupted_writers_left_in_a_folder_is_removed() {
 }
 
 #[test]
+fn an_environment_whose_record_is_lost_is_not_taken_for_nothing() {
+    use datafusion::object_store::{ObjectStoreExt, path::Path};
+    runtime().block_on(async {
+        let timed = Timed::new();
+        let project = timed.world.project();
+        timed.day(&project, 1).await;
+        timed.world.add_day(2);
+        build(&project, &timed.environment(&project, "trial").await).await.expect("the build works");
+        let record = Path::from("environments/trial/log/00000000000000000001.json");
+        timed.store.delete(&record).await.expect("it can be lost");
+        // All that only it reaches would be collected, and a new one of its name would show its rows.
+        timed.pass(TimeDelta::days(100));
+        let session = timed.session(&project).await;
+        let refused = session.store.collect(&Retention::of(&session.store), "a test", false).await;
+        assert!(refused.is_err(), "{refused:?}");
+        let found = session.store.fsck(true).await.expect("it is looked at");
+        assert!(found.damage.iter().any(|damage| damage.path == record.to_string()), "{:#?}", found.damage);
+        let again = timed.session(&project).await.within_or_begin("trial").await;
+        assert!(again.is_err_and(|told| told.message.contains("trial/log")), "it isn't begun over what is there");
+        assert_eq!(read(&project, &session, TOTAL).await, Ok(World::total(1)), "`main` isn't concerned");
+    });
+}
+
+#[test]
 fn an_environment_whose_record_is_damaged_stops_a_collection_until_it_is_removed() {
     use datafusion::object_store::{ObjectStoreExt, PutPayload, path::Path};
     runtime().block_on(async {
