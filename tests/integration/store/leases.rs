@@ -1,15 +1,12 @@
 //! Who builds the same as somebody else waits for them, as long as they say that they live. Time is virtual here.
 
 use super::clock::Clocked;
+use super::puts::Puts;
 use super::virtual_runtime;
 use super::world::{World, assert_clean, read};
-use async_trait::async_trait;
 use datafusion::object_store::path::Path;
-use datafusion::object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
-};
-use futures::stream::BoxStream;
+use datafusion::object_store::{ObjectStore, PutOptions};
+use futures::future::BoxFuture;
 use icepie::build::{Outcome, Progress, SliceReport};
 use icepie::driver::{self, Manner, Project, Session};
 use icepie::name::RelationName;
@@ -19,41 +16,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Data files take a minute.
-#[derive(Clone, Debug)]
-struct Slow(Clocked);
-
-impl std::fmt::Display for Slow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Slow")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Slow {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        if location.as_ref().ends_with(".parquet") {
-            sleep(Duration::from_secs(60)).await;
-        }
-        self.0.put_opts(location, payload, options).await
-    }
-    async fn put_multipart_opts(&self, location: &Path, o: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, o).await
-    }
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.0.get_opts(location, options).await
-    }
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
-    }
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
-    }
+fn slow(store: &Clocked) -> Arc<dyn ObjectStore> {
+    let before = |location: Path, options: PutOptions| -> BoxFuture<'static, PutOptions> {
+        Box::pin(async move {
+            if location.as_ref().ends_with(".parquet") {
+                sleep(Duration::from_secs(60)).await;
+            }
+            options
+        })
+    };
+    Arc::new(Puts { inner: Arc::new(store.clone()), before })
 }
 
 /// Keeps who was waited for.
@@ -105,10 +77,10 @@ fn what_somebody_else_builds_is_waited_for_and_not_built_twice() {
         let (world, store, project) = frozen().await;
         let project = Arc::new(project);
         let (first_waits, waits) = (Arc::new(Waits::default()), Arc::new(Waits::default()));
-        let slow = session(&project, Arc::new(Slow(store.clone())), "alice").await;
+        let slow_one = session(&project, slow(&store), "alice").await;
         let first = {
             let (project, waits) = (Arc::clone(&project), Arc::clone(&first_waits));
-            tokio::spawn(async move { built(&project, &slow, &waits).await })
+            tokio::spawn(async move { built(&project, &slow_one, &waits).await })
         };
         sleep(Duration::from_secs(10)).await;
         let second = session(&project, Arc::new(store.clone()), "bob").await;

@@ -16,6 +16,7 @@ mod full;
 mod leases;
 mod power;
 mod processes;
+mod puts;
 mod simulation;
 mod status;
 mod world;

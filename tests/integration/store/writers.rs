@@ -1,16 +1,13 @@
 //! Suites 3, 4 and 12: several writers at once, of one slice and of different ones, and one that comes back late.
 
 use super::fault::{FaultStore, Script};
+use super::puts::Puts;
 use super::world::{BACKENDS, World, assert_clean, build, read, write};
 use super::{long, runtime, virtual_runtime};
-use async_trait::async_trait;
 use datafusion::object_store::memory::InMemory;
 use datafusion::object_store::path::Path;
-use datafusion::object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
-use futures::stream::BoxStream;
+use datafusion::object_store::{ObjectStore, PutMode, PutOptions};
+use futures::future::BoxFuture;
 use icepie::build::Outcome;
 use icepie::driver::{self, Session};
 use icepie::manifest::{
@@ -173,44 +170,17 @@ fn of_several_writers_of_a_slice_one_wins_each_number_and_the_newest_stays() {
 }
 
 /// A store that ignores conditions, as some services do.
-#[derive(Debug)]
-struct Lax(InMemory);
-
-impl std::fmt::Display for Lax {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lax")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Lax {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.0.put_opts(location, payload, PutOptions { mode: PutMode::Overwrite, ..options }).await
-    }
-    async fn put_multipart_opts(&self, location: &Path, o: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, o).await
-    }
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.0.get_opts(location, options).await
-    }
-    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
-    }
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
-    }
+fn lax(memory: InMemory) -> Arc<dyn ObjectStore> {
+    let before = |_: Path, options: PutOptions| -> BoxFuture<'static, PutOptions> {
+        Box::pin(async move { PutOptions { mode: PutMode::Overwrite, ..options } })
+    };
+    Arc::new(Puts { inner: Arc::new(memory), before })
 }
 
 #[test]
 fn a_store_that_ignores_conditions_is_refused_and_would_be_noticed() {
     runtime().block_on(async {
-        let objects = |memory: InMemory| Objects { store: Arc::new(Lax(memory)), shown: "lax".to_owned(), local: None };
+        let objects = |memory: InMemory| Objects { store: lax(memory), shown: "lax".to_owned(), local: None };
         let refused = Store::over(objects(InMemory::new())).await;
         assert!(matches!(refused, Err(StoreError::Incapable { lacks: "conditional writes", .. })), "{refused:?}");
         // Made before somebody put it behind a service that doesn't know conditions: nothing is tried out by readers.
