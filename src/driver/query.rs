@@ -16,8 +16,8 @@ pub struct Published {
     sets: BTreeMap<RelationName, FileSet>,
     /// The versions of slices that are shown, with their builds, where an older one may be shown in their place.
     shown: BTreeMap<RelationName, (u64, String)>,
-    /// The builds that are read.
-    builds: BTreeSet<String>,
+    /// The builds that are read, and the data files of sources.
+    read: BTreeSet<String>,
     /// What can't be read, and why.
     damaged: BTreeMap<RelationName, Diagnostic>,
     /// Warnings about tables that show an older version than the newest, which is damaged.
@@ -63,7 +63,7 @@ pub async fn tables(
             Ok(Some(build)) => {
                 let set = build_files(&build, &commit.record.columns).map_err(unreadable)?;
                 published.sets.insert(name.clone(), set);
-                published.builds.insert(reference.id.clone());
+                published.read.insert(reference.id.clone());
                 if !at.contains_key(&name) {
                     published.shown.insert(name, (commit.number, reference.id.clone()));
                 }
@@ -101,6 +101,11 @@ pub async fn tables(
                 .map_err(failed)?
                 .ok_or_else(|| no_version(name, *version, head.number))?,
         };
+        if at.contains_key(name) && !store.is_whole(&version.record).await.map_err(failed)? {
+            return Err(Box::new(collected(name, version.number)));
+        }
+        let converted = version.record.files.iter().filter_map(|file| file.converted.as_ref());
+        published.read.extend(converted.map(|file| file.path.clone()));
         let set = source_files(&version.record, &Session::raw_url(source)).map_err(unreadable)?;
         published.sets.insert(name.clone(), set);
     }
@@ -116,8 +121,8 @@ impl Published {
     /// Keeps what is read from being collected until the note ends: at once where older versions are read, which may be about to
     /// be, otherwise once it takes long.
     pub async fn pin(&self, session: &Session, what: &str, older: bool) -> Note {
-        let (builds, by) = (self.builds.clone(), session.stamp.by.as_str());
-        if older { session.store.pin_now(builds, what, by).await } else { session.store.pin(builds, what, by) }
+        let (read, by) = (self.read.clone(), session.stamp.by.as_str());
+        if older { session.store.pin_now(read, what, by).await } else { session.store.pin(read, what, by) }
     }
 
     /// Shows an older version of a slice in place of one that is damaged. Says whether there was one.
@@ -128,7 +133,7 @@ impl Published {
         self.older.push(older(name, number, "it is damaged"));
         self.damaged.remove(name);
         self.sets.insert(name.clone(), set);
-        self.builds.insert(record.id.clone());
+        self.read.insert(record.id.clone());
         self.shown.insert(name.clone(), (commit.number, record.id.clone()));
         Ok(true)
     }

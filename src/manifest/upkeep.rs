@@ -16,13 +16,13 @@ pub struct MarkRecord {
     pub pie: String,
 }
 
-/// Builds that somebody reads, whatever becomes of the versions that serve them. Holds as long as it is renewed.
+/// Rows that somebody reads, whatever becomes of the versions that they belong to. Holds as long as it is renewed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PinRecord {
     pub format: u32,
     pub id: String,
-    /// Ids of builds.
-    pub builds: Vec<String>,
+    /// Ids of builds, and paths of sources' data files.
+    pub read: Vec<String>,
     /// What for.
     pub what: String,
     pub by: String,

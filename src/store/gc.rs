@@ -249,7 +249,7 @@ impl Store {
         Ok(marks)
     }
 
-    /// Ids of the builds that somebody reads.
+    /// What somebody reads: ids of builds, and paths of sources' files.
     async fn pinned(&self, objects: &Objects, now: DateTime<Utc>) -> Result<HashSet<String>, StoreError> {
         let root = Path::from("pins");
         let mut open: Vec<ObjectMeta> = below(objects, &root).map(|(_, meta)| meta.clone()).collect();
@@ -261,7 +261,7 @@ impl Store {
             match self.read(&meta.location).await? {
                 Some(bytes) => {
                     if let Ok(pin) = manifest::read::<PinRecord>(&bytes) {
-                        pinned.extend(pin.builds);
+                        pinned.extend(pin.read);
                     }
                 }
                 // It was renewed meanwhile, or has ended.
@@ -341,7 +341,9 @@ impl Looked<'_> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             match names.as_slice() {
                 ["slices", _, _, "builds", _, _] => builds.entry(folder_of(path)).or_default().push(meta),
-                ["sources", _, _, "data", _] if !is_note(path) && !self.roots.files.contains(path) => {
+                ["sources", _, _, "data", _]
+                    if !is_note(path) && !self.roots.files.contains(path) && !self.pinned.contains(path.as_ref()) =>
+                {
                     let limit = self.retention.keep.max(self.retention.orphans);
                     garbage.files.extend(self.is_older(meta, limit).then(|| path.to_string()));
                 }

@@ -58,15 +58,15 @@ impl Drop for Note {
 }
 
 impl Store {
-    /// Keeps builds from being collected, from some minutes after this on.
-    pub fn pin(&self, builds: BTreeSet<String>, what: &str, by: &str) -> Note {
-        let (folder, record) = pin(builds, what, by);
+    /// Keeps builds, by their ids, and files of sources, by their paths, from being collected, from some minutes after this on.
+    pub fn pin(&self, read: BTreeSet<String>, what: &str, by: &str) -> Note {
+        let (folder, record) = pin(read, what, by);
         self.note(folder, manifest::write(&record), PIN_AFTER, None)
     }
 
     /// The same from now on. A store that can't be written to is only read: then nothing keeps them.
-    pub async fn pin_now(&self, builds: BTreeSet<String>, what: &str, by: &str) -> Note {
-        let (folder, record) = pin(builds, what, by);
+    pub async fn pin_now(&self, read: BTreeSet<String>, what: &str, by: &str) -> Note {
+        let (folder, record) = pin(read, what, by);
         let bytes = manifest::write(&record);
         let first = folder.clone().join("0.json");
         let _ = self.create(&first, bytes.clone()).await;
@@ -175,10 +175,10 @@ impl Store {
     }
 }
 
-fn pin(builds: BTreeSet<String>, what: &str, by: &str) -> (Path, PinRecord) {
+fn pin(read: BTreeSet<String>, what: &str, by: &str) -> (Path, PinRecord) {
     let id = super::new_id();
     let folder = Path::from_iter(["pins", id.as_str()]);
     let (what, by) = (what.to_owned(), by.to_owned());
     let pie = env!("CARGO_PKG_VERSION").to_owned();
-    (folder, PinRecord { format: FORMAT, id, builds: builds.into_iter().collect(), what, by, pie })
+    (folder, PinRecord { format: FORMAT, id, read: read.into_iter().collect(), what, by, pie })
 }

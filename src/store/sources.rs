@@ -57,6 +57,16 @@ impl Store {
         self.record(&self.source_history(source), version).await
     }
 
+    /// Whether the files are there that text files were converted to: those of old versions may be collected.
+    pub async fn is_whole(&self, version: &SourceVersion) -> Result<bool, StoreError> {
+        for file in version.files.iter().filter_map(|file| file.converted.as_ref()) {
+            if !self.is_there(&super::log::recorded(&file.path)).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Publishes a version behind `parent`. Somebody else's freeze at the same time is a conflict, unless they froze the same
     /// rows of the same files.
     pub async fn publish_source(

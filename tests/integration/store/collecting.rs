@@ -125,7 +125,19 @@ fn what_nothing_reaches_is_marked_and_an_hour_later_removed() {
         }
         timed.collect(&project).await;
         timed.pass(TimeDelta::hours(2));
+        // Who reads an old version keeps its files.
+        let session = timed.session(&project).await;
+        let old = std::collections::BTreeMap::from([(RelationName::new("shop", "lines"), 5)]);
+        let tables = driver::tables(&project, &session, &old).await.expect("it is there");
+        let pin = tables.pin(&session, "a test", true).await;
+        let kept = timed.collect(&project).await;
+        assert!(kept.collected.files.iter().all(|file| !file.starts_with("sources/")), "{kept:#?}");
+        pin.end().await;
+        timed.collect(&project).await;
+        timed.pass(TimeDelta::hours(2));
         let last = timed.collect(&project).await;
+        let gone = driver::tables(&project, &timed.session(&project).await, &old).await.expect_err("it is gone");
+        assert_eq!(gone.message, "the rows of version 5 of `shop.lines` were collected");
         let files: Vec<&String> = last.collected.files.iter().filter(|file| file.starts_with("sources/")).collect();
         assert_eq!(files.len(), 1, "{last:#?}");
         assert_clean(&timed.session(&project).await, "after the second collection").await;

@@ -1,95 +1,18 @@
-//! Publishing in one environment what another one has: records only, nothing runs and nothing is copied.
-//!
-//! Like a merge, it compares three states of each slice and source: what `from` has, what `to` has, and where the one went on from
-//! the other. What only `to` has changed since is left alone; what both have changed is refused, unless somebody says that it may
-//! be replaced. A slice is published only over what it was built from: where `to` would show it beside other inputs than those,
-//! nothing at all is published.
+//! What two environments have of each slice and source, and how the one stands to the other.
 
-use super::{Session, SliceHeads, is_held};
-use crate::diagnostic::{Code, Diagnostic, Failed};
-use crate::manifest::{CommitKind, CommitRecord, InputRecord, LabelRecord, Promoted, SourceVersion};
+use super::{Difference, Item, Pair, Promotion, Shown, SliceHeads};
+use crate::manifest::{CommitRecord, InputRecord, LabelRecord, Promoted, SourceVersion};
 use crate::name::RelationName;
 use crate::store::{Log, Numbered, SliceHead, Spot, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How something stands in two environments.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Difference {
-    /// `to` has nothing of it.
-    New,
-    /// Other rows or columns.
-    Changed,
-    /// `from` doesn't show it any more.
-    Dropped,
-    /// Both went on from what they had in common.
-    Diverged,
-    /// `to` went on from what `from` has.
-    Behind,
-    Same,
-}
-
-impl Difference {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Difference::New => "new",
-            Difference::Changed => "changed",
-            Difference::Dropped => "dropped",
-            Difference::Diverged => "diverged",
-            Difference::Behind => "behind",
-            Difference::Same => "same",
-        }
-    }
-
-    /// Whether there is something to publish.
-    pub fn is_ahead(self) -> bool {
-        matches!(self, Difference::New | Difference::Changed | Difference::Dropped | Difference::Diverged)
-    }
-}
-
-/// One slice or source in both environments.
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub name: RelationName,
-    pub is_source: bool,
-    pub difference: Difference,
-    pub from: Option<Shown>,
-    pub to: Option<Shown>,
-    /// Why it can't be published.
-    pub refused: Option<Diagnostic>,
-    /// Under which number it was published.
-    pub published: Option<u64>,
-}
-
-/// What an environment shows of a slice or source.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
-    pub version: u64,
-    pub rows: u64,
-    pub columns: Vec<String>,
-    content: String,
-    /// Of a slice: which stored columns its columns are.
-    labels: Vec<LabelRecord>,
-}
-
-/// What to promote.
-#[derive(Clone, Default, Debug)]
-pub struct Promotion {
-    /// Only these; all that differs, where it is `None`.
-    pub names: Option<BTreeSet<RelationName>>,
-    /// Also over what `to` has changed by itself.
-    pub replace: bool,
-    pub reason: Option<String>,
-    /// Publish nothing.
-    pub dry_run: bool,
-}
-
-enum Head {
+pub(super) enum Head {
     Slice(Numbered<CommitRecord>),
     Source(Numbered<SourceVersion>),
 }
 
 impl Head {
-    fn spot(&self) -> (u64, &str, Option<&Promoted>) {
+    pub(super) fn spot(&self) -> (u64, &str, Option<&Promoted>) {
         match self {
             Head::Slice(head) => (head.number, &head.blake3, head.record.promoted.as_ref()),
             Head::Source(head) => (head.number, &head.blake3, head.record.promoted.as_ref()),
@@ -137,59 +60,33 @@ impl Head {
     }
 }
 
-/// Compares two environments, and publishes in `to` what `from` has. Nothing is published where something is refused.
-/// The items come in the order in which they are published: what is read before what reads it.
-///
-/// # Errors
-/// Those of the store; who published in `to` at the same time is a conflict (E0604), and what came before it stays published.
-pub async fn promote(from: &Session, to: &Session, promotion: &Promotion) -> Result<Vec<Item>, Failed> {
-    let pair = Pair { from: &from.store, to: &to.store, to_session: to };
-    let mut compared = All::new(pair.compare(promotion).await.map_err(failed)?);
-    for index in 0..compared.list.len() {
-        compared.list[index].item.refused = pair.refuse(&compared, index, promotion);
-    }
-    let list = &compared.list;
-    let is_refused = list.iter().any(|compared| compared.item.refused.is_some());
-    if !promotion.dry_run && !is_refused && list.iter().any(|compared| compared.item.difference.is_ahead()) {
-        to.store.ready_to_write().await.map_err(failed)?;
-        pair.publish(&mut compared, promotion).await.map_err(failed)?;
-    }
-    Ok(compared.list.into_iter().map(|compared| compared.item).collect())
-}
-
-struct Pair<'a> {
-    from: &'a Store,
-    to: &'a Store,
-    to_session: &'a Session,
-}
-
-struct Compared {
-    item: Item,
-    from: Option<Head>,
-    to: Option<Head>,
+pub(super) struct Compared {
+    pub(super) item: Item,
+    pub(super) from: Option<Head>,
+    pub(super) to: Option<Head>,
     /// Both environments show the same of it.
-    is_same: bool,
+    pub(super) is_same: bool,
     /// What `from` shows can't be read there now, or is an older version in the place of a damaged one.
-    is_damaged: bool,
+    pub(super) is_damaged: bool,
     /// Columns of the inputs as they were when it was built.
-    labels: BTreeMap<String, Vec<LabelRecord>>,
+    pub(super) labels: BTreeMap<String, Vec<LabelRecord>>,
 }
 
 /// In the order in which they are published, and where each is.
-struct All {
-    list: Vec<Compared>,
-    places: BTreeMap<(RelationName, bool), usize>,
+pub(super) struct All {
+    pub(super) list: Vec<Compared>,
+    pub(super) places: BTreeMap<(RelationName, bool), usize>,
 }
 
 impl All {
-    fn new(list: Vec<Compared>) -> All {
+    pub(super) fn new(list: Vec<Compared>) -> All {
         let place =
             |(index, compared): (usize, &Compared)| ((compared.item.name.clone(), compared.item.is_source), index);
         let places = list.iter().enumerate().map(place).collect();
         All { list, places }
     }
 
-    fn find(&self, input: &InputRecord) -> Option<(usize, &Compared)> {
+    pub(super) fn find(&self, input: &InputRecord) -> Option<(usize, &Compared)> {
         let index = *self.places.get(&(RelationName::parse(&input.name)?, input.kind == "source"))?;
         Some((index, &self.list[index]))
     }
@@ -205,14 +102,14 @@ impl Compared {
     }
 
     /// What only its checks read. Of these is known what they looked at, and not which version that was of.
-    fn checked(&self) -> BTreeSet<RelationName> {
+    pub(super) fn checked(&self) -> BTreeSet<RelationName> {
         let Some(Head::Slice(head)) = &self.from else { return BTreeSet::new() };
         let checks = head.record.promises.iter().flat_map(|promises| &promises.checks);
         let read = checks.flat_map(|check| check.inputs.keys()).filter_map(|name| RelationName::parse(name));
         read.filter(|name| *name != self.item.name).collect()
     }
 
-    fn inputs(&self) -> &[InputRecord] {
+    pub(super) fn inputs(&self) -> &[InputRecord] {
         match &self.from {
             Some(Head::Slice(head)) => &head.record.inputs,
             _ => &[],
@@ -222,7 +119,7 @@ impl Compared {
 
 impl Pair<'_> {
     /// What differs, with what that reads. Reads the records of these alone.
-    async fn compare(&self, promotion: &Promotion) -> Result<Vec<Compared>, StoreError> {
+    pub(super) async fn compare(&self, promotion: &Promotion) -> Result<Vec<Compared>, StoreError> {
         let wanted = |name: &RelationName| promotion.names.as_ref().is_none_or(|names| names.contains(name));
         let mut compared = Vec::new();
         let sources = self.from.source_names().await?.into_iter().chain(self.to.source_names().await?);
@@ -378,152 +275,6 @@ impl Pair<'_> {
             }
         })
     }
-
-    /// Why something can't be published.
-    fn refuse(&self, all: &All, index: usize, promotion: &Promotion) -> Option<Diagnostic> {
-        let compared = &all.list[index];
-        let Compared { item, from, to, .. } = compared;
-        let (name, from_name, to_name) = (&item.name, self.from.environment(), self.to.environment());
-        let refused = |message: String| Diagnostic::error(Code::NotPromoted, message);
-        if !item.difference.is_ahead() {
-            return None;
-        }
-        if item.difference == Difference::Diverged && !promotion.replace {
-            let message = format!("`{to_name}` has changed `{name}` too since `{from_name}` went on by itself");
-            let help = match to_name {
-                crate::store::MAIN => format!(
-                    "`pie promote {to_name} {from_name} --replace` and `pie build --env {from_name}` bring `{from_name}` up \
-                     to date; `--replace` promotes it as it is"
-                ),
-                _ => format!(
-                    "`--replace` publishes what `{from_name}` has; `pie build --env {to_name}` then makes again what its \
-                     text says"
-                ),
-            };
-            return Some(refused(message).with_help(help));
-        }
-        let held = match to {
-            Some(Head::Slice(head)) => is_held(&head.record, self.to_session.stamp.now),
-            _ => false,
-        };
-        if held {
-            let message = format!("`{name}` is held in `{to_name}`");
-            let release = if to_name == crate::store::MAIN { String::new() } else { format!(" --env {to_name}") };
-            return Some(refused(message).with_help(format!("`pie release {name}{release}` ends that")));
-        }
-        let Some(Head::Slice(head)) = from else { return None };
-        if compared.is_damaged {
-            let message = format!("what `{from_name}` has of `{name}` is damaged or gone");
-            return Some(refused(message).with_help(format!("`pie build --env {from_name}` makes it again")));
-        }
-        if let Some(stale) = head.record.stale_inputs.first() {
-            let message = format!(
-                "`{name}` in `{from_name}` was built on version {} of `{}`, the last good one",
-                stale.version, stale.name
-            );
-            return Some(refused(message).with_help(format!("mend that, then `pie build --env {from_name}`")));
-        }
-        head.record.build.as_ref()?;
-        let others: Vec<&InputRecord> =
-            head.record.inputs.iter().filter(|input| self.input(all, index, input).is_none()).collect();
-        if others.is_empty() {
-            // What its checks looked at must be what `to` will show beside it.
-            let shown = |other: &RelationName| {
-                let found = [true, false].map(|is_source| all.places.get(&(other.clone(), is_source)));
-                found.into_iter().flatten().all(|place| {
-                    let other = &all.list[*place];
-                    other.is_same || (other.item.difference.is_ahead() && *place < index)
-                })
-            };
-            let other = compared.checked().into_iter().find(|other| !shown(other))?;
-            let message = format!("a check of `{name}` reads `{other}`, of which `{to_name}` has another state");
-            return Some(refused(message).with_help(format!("promote {other} too, or bring `{from_name}` up to date")));
-        }
-        let first = others.first()?;
-        let read = format!("`{name}` was built from another state of `{}` than `{to_name}` has", first.name);
-        let help = match all.find(first).map(|(_, other)| other.item.difference) {
-            Some(Difference::Behind) => format!(
-                "`pie promote {to_name} {from_name}` and `pie build --env {from_name}` bring `{from_name}` up to date"
-            ),
-            _ if promotion.names.is_some() => {
-                let names: Vec<&str> = others.iter().map(|input| input.name.as_str()).collect();
-                format!("promote {} too, or everything: `pie promote {from_name} {to_name}`", names.join(", "))
-            }
-            _ => format!("build it again first: `pie build --env {from_name}`"),
-        };
-        Some(refused(read).with_help(help))
-    }
-
-    /// The input of a slice as `to` will have it; `None` where that isn't what the slice was built from.
-    fn input(&self, all: &All, index: usize, input: &InputRecord) -> Option<InputRecord> {
-        let (place, Compared { item, .. }) = all.find(input)?;
-        let labels = all.list[index].labels.get(&input.name);
-        let comes = item.difference.is_ahead();
-        let shown = if comes { item.from.as_ref().filter(|_| place < index) } else { item.to.as_ref() }?;
-        let version = item.published.unwrap_or(shown.version);
-        // The same columns under other names are another input.
-        let same = shown.content == input.content && (input.kind == "source" || labels == Some(&shown.labels));
-        same.then(|| InputRecord { version, ..input.clone() })
-    }
-
-    async fn publish(&self, all: &mut All, promotion: &Promotion) -> Result<(), StoreError> {
-        let stamp = &self.to_session.stamp;
-        let at = super::hold::rfc3339(stamp.now);
-        for index in 0..all.list.len() {
-            if !all.list[index].item.difference.is_ahead() {
-                continue;
-            }
-            let read = all.list[index].inputs().iter();
-            let inputs: Vec<InputRecord> = read.filter_map(|input| self.input(all, index, input)).collect();
-            let Compared { item, from, to, .. } = &all.list[index];
-            let promoted = from.as_ref().map(|head| {
-                let (version, blake3, _) = head.spot();
-                Promoted { environment: self.from.environment().to_owned(), version, blake3: blake3.to_owned() }
-            });
-            let published = match (from, to) {
-                (Some(Head::Slice(head)), to) => {
-                    let kind = if head.record.build.is_some() { CommitKind::Publish } else { CommitKind::Drop };
-                    let record = CommitRecord {
-                        id: crate::store::new_id(),
-                        kind,
-                        inputs,
-                        created_at: at.clone(),
-                        by: stamp.by.clone(),
-                        reason: promotion.reason.clone(),
-                        published_at: None,
-                        until: None,
-                        promoted,
-                        pie: env!("CARGO_PKG_VERSION").to_owned(),
-                        ..CommitRecord::clone(&head.record)
-                    };
-                    let parent = match to {
-                        Some(Head::Slice(parent)) => Some(parent.clone()),
-                        _ => None,
-                    };
-                    self.to.commit_behind(&item.name, parent, record).await?.number
-                }
-                (Some(Head::Source(head)), to) => {
-                    let record = SourceVersion {
-                        id: crate::store::new_id(),
-                        created_at: at.clone(),
-                        by: stamp.by.clone(),
-                        reason: promotion.reason.clone(),
-                        promoted,
-                        pie: env!("CARGO_PKG_VERSION").to_owned(),
-                        ..SourceVersion::clone(&head.record)
-                    };
-                    let parent = match to {
-                        Some(Head::Source(parent)) => Some(parent.clone()),
-                        _ => None,
-                    };
-                    self.to.publish_source(&item.name, parent, record).await?.into_record().number
-                }
-                (None, _) => continue,
-            };
-            all.list[index].item.published = Some(published);
-        }
-        Ok(())
-    }
 }
 
 async fn whole(
@@ -572,8 +323,4 @@ fn in_order(compared: Vec<Compared>) -> Vec<Compared> {
     }
     ordered.extend(by_name.into_values());
     ordered
-}
-
-fn failed(error: StoreError) -> Failed {
-    Box::new(error.diagnostic())
 }
