@@ -3,7 +3,7 @@
 use super::args::{CheckArgs, Cli, ReportFormat};
 use super::output::{GREEN, Streams, count, paint};
 use super::{Outcome, exit};
-use crate::diagnostic::{Diagnostic, human, json};
+use crate::diagnostic::{Diagnostic, json};
 use serde_json::json;
 
 pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
@@ -38,7 +38,7 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
             writeln!(streams.out, "{report:#}")?;
         }
         ReportFormat::Human => {
-            write!(streams.err, "{}", human::render(&shown, sources, streams.color))?;
+            streams.tell(&shown, sources)?;
             let what = format!(
                 "{}, {}, {}, {}",
                 count(project.workspace.files.len(), "file"),

@@ -1,11 +1,11 @@
 //! `pie freeze`, `pie plan`, `pie build`
 
 use super::args::{BuildArgs, Cli, FreezeArgs, PlanArgs, ReportFormat};
-use super::output::{DIM, GREEN, RED, Streams, action_style, count, elapsed, paint};
+use super::output::{DIM, GREEN, RED, Streams, action_style, count, elapsed, paint, within};
 use super::progress::{Event, Sender, show};
 use super::{Outcome, Stop, exit};
 use crate::build::{Outcome as Built, Report, SliceReport};
-use crate::diagnostic::{Code, Diagnostic, human, json};
+use crate::diagnostic::{Code, Diagnostic, json};
 use crate::driver::{self, Manner, Project, Session, SourceReport};
 use crate::freeze::{Outcome as Frozen, Replace};
 use crate::incremental::Action;
@@ -73,7 +73,7 @@ async fn freeze_sources(
     .await;
     if human {
         let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
-        write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, color))?;
+        streams.tell(&diagnostics, &project.workspace.sources)?;
     }
     Ok(reports)
 }
@@ -152,12 +152,14 @@ pub async fn plan(cli: &Cli, args: &PlanArgs, streams: &mut Streams<'_>) -> Outc
                 Some(explanation) => plan::explanation_to_text(&explanation, sources, &style),
                 None => plan::to_text(&planned.plan, &style),
             };
-            write!(streams.out, "{text}")?;
+            for line in text.split_inclusive('\n') {
+                write!(streams.out, "{}", within(line, &streams.environment))?;
+            }
         }
     }
     let late = driver::overdue(&project, &session, &planned).await.map_err(|e| Stop::from(e.diagnostic()))?;
     let late: Vec<Diagnostic> = late.into_values().collect();
-    write!(streams.err, "{}", human::render(&late, sources, streams.color))?;
+    streams.tell(&late, sources)?;
     let clean = planned.plan.is_clean();
     streams.leave((project, planned));
     Ok(match (broken, args.detailed_exitcode && !clean) {
@@ -185,7 +187,7 @@ pub async fn build(cli: &Cli, args: &BuildArgs, streams: &mut Streams<'_>) -> Ou
         let reports = freeze_sources(&project, &session, sources.as_ref(), None, &cancelled, human, streams).await?;
         if !human {
             let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
-            write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+            streams.tell(&diagnostics, &project.workspace.sources)?;
         }
         freeze_failed = reports.iter().any(|report| report.outcome.is_none());
     }
@@ -242,7 +244,7 @@ fn tell(
     }
     // What failed comes before what was skipped because of it.
     diagnostics.sort_by_key(|diagnostic| diagnostic.code == Code::InputMissing);
-    write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+    streams.tell(&diagnostics, &project.workspace.sources)?;
     let number = |outcome: Built| report.slices.iter().filter(|slice| slice.outcome == outcome).count();
     let total = report.slices.len();
     if total == 0 {

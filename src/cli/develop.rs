@@ -7,7 +7,7 @@ use super::args::{
 use super::output::{GREEN, RED, Streams, YELLOW, count, paint};
 use super::{Outcome, Stop, exit};
 use crate::algebra;
-use crate::diagnostic::{Code, Diagnostic, did_you_mean, human, json};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean, json};
 use crate::driver::{self, Project, Session};
 use crate::graph::draw::{self, Drawing, Node, NodeKind};
 use crate::name::RelationName;
@@ -47,7 +47,7 @@ pub async fn test(cli: &Cli, args: &TestArgs, streams: &mut Streams<'_>) -> Outc
             writeln!(streams.err, "{} {slice}  {}", paint(streams.color, style, &format!("{word:<7}")), report.title)?;
         }
         let diagnostics: Vec<Diagnostic> = reports.iter().flat_map(|report| report.diagnostics.clone()).collect();
-        write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+        streams.tell(&diagnostics, &project.workspace.sources)?;
         let more = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
         writeln!(streams.err, "{}: {passed} passed, {failed} failed{more}", count(reports.len(), "test"))?;
     }

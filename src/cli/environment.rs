@@ -3,7 +3,7 @@
 use super::args::{Cli, EnvAction, EnvArgs, PromoteArgs, ReportFormat};
 use super::output::{DIM, GREEN, RED, Streams, YELLOW, count, paint};
 use super::{Outcome, Stop, exit};
-use crate::diagnostic::{Diagnostic, human};
+use crate::diagnostic::Diagnostic;
 use crate::driver::{self, Difference, Item, Promotion, Session, Shown};
 use crate::store::MAIN;
 use crate::text::SourceMap;
@@ -89,7 +89,7 @@ pub async fn promote(cli: &Cli, args: &PromoteArgs, streams: &mut Streams<'_>) -
         }
         ReportFormat::Human => tell(args, &items, streams)?,
     }
-    write!(streams.err, "{}", human::render(&refused, &SourceMap::default(), streams.color))?;
+    streams.tell(&refused, &SourceMap::default())?;
     if !refused.is_empty() {
         writeln!(streams.err, "Nothing is promoted.")?;
         return Ok(exit::FINDINGS);

@@ -3,7 +3,7 @@
 use super::args::{Cli, FmtArgs};
 use super::output::{Streams, count};
 use super::{Outcome, Stop, exit};
-use crate::diagnostic::{Code, Diagnostic, human};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax;
 use crate::text::FileId;
 use crate::workspace::Workspace;
@@ -38,7 +38,7 @@ pub fn run(cli: &Cli, args: &FmtArgs, streams: &mut Streams) -> Outcome {
             std::fs::write(root.join(source.path()), formatted)?;
         }
     }
-    write!(streams.err, "{}", human::render(&broken, &workspace.sources, streams.color))?;
+    streams.tell(&broken, &workspace.sources)?;
     for path in &changed {
         writeln!(streams.err, "{} {path}", if args.check || args.diff { "would format" } else { "formatted" })?;
     }

@@ -20,8 +20,9 @@ mod verify;
 
 pub use output::Streams;
 
-use crate::diagnostic::{Diagnostic, human};
+use crate::diagnostic::Diagnostic;
 use crate::driver::{Early, Project, Session, check_with, memo_of};
+use crate::store::MAIN;
 use crate::text::SourceMap;
 use args::{Cli, Command};
 use clap::Parser;
@@ -81,13 +82,32 @@ fn run_here(args: &[String], last: bool) -> u8 {
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     let terminal = err.is_terminal();
     let out_terminal = out.is_terminal();
-    let streams = Streams { out: &mut out, err: &mut err, terminal, out_terminal, color: false, last };
+    let streams = Streams {
+        out: &mut out,
+        err: &mut err,
+        terminal,
+        out_terminal,
+        color: false,
+        last,
+        environment: MAIN.to_owned(),
+    };
     run_with(args, streams)
 }
 
 /// Runs `pie` with arguments (without the program's name), writing to the given streams as to files. Gives the exit code.
 pub fn run(args: &[String], out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)) -> u8 {
-    run_with(args, Streams { out, err, terminal: false, out_terminal: false, color: false, last: false })
+    run_with(
+        args,
+        Streams {
+            out,
+            err,
+            terminal: false,
+            out_terminal: false,
+            color: false,
+            last: false,
+            environment: MAIN.to_owned(),
+        },
+    )
 }
 
 /// Queries nest deep, and planning recurses: the compiler runs on a thread with room.
@@ -128,6 +148,7 @@ fn dispatch(args: &[String], streams: &mut Streams) -> u8 {
         }
     };
     streams.color = streams.wants_color(cli.color);
+    streams.environment = cli.environment.clone();
     match execute(&cli, streams) {
         Ok(code) => code,
         // Whoever reads the output has seen enough.
@@ -141,7 +162,7 @@ fn dispatch(args: &[String], streams: &mut Streams) -> u8 {
             exit::USAGE
         }
         Err(Stop::Diagnostics(diagnostics, sources)) => {
-            let _ = write!(streams.err, "{}", human::render(&diagnostics, &sources, streams.color));
+            let _ = streams.tell(&diagnostics, &sources);
             let conflict =
                 diagnostics.iter().any(|diagnostic| diagnostic.code == crate::diagnostic::Code::CommitConflict);
             if conflict { exit::CONFLICT } else { exit::FINDINGS }
@@ -232,6 +253,6 @@ async fn open_to_publish(
 fn show_errors(project: &Project, streams: &mut Streams) -> std::io::Result<bool> {
     let errors: Vec<Diagnostic> =
         project.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
-    write!(streams.err, "{}", human::render(&errors, &project.workspace.sources, streams.color))?;
+    streams.tell(&errors, &project.workspace.sources)?;
     Ok(!errors.is_empty())
 }

@@ -1,7 +1,10 @@
 //! Where text goes, and whether it may have colours.
 
 use super::args::ColorChoice;
+use crate::diagnostic::{Diagnostic, human};
 use crate::incremental::Action;
+use crate::store::MAIN;
+use crate::text::SourceMap;
 use std::io::Write;
 
 /// The two streams of a command.
@@ -14,9 +17,22 @@ pub struct Streams<'a> {
     pub color: bool,
     /// The process ends with this command.
     pub last: bool,
+    /// The environment that the command is about.
+    pub environment: String,
 }
 
 impl Streams<'_> {
+    /// Shows diagnostics to a person. The commands that they name are about the environment that this one is about.
+    pub fn tell(&mut self, diagnostics: &[Diagnostic], sources: &SourceMap) -> std::io::Result<()> {
+        let mut diagnostics = diagnostics.to_vec();
+        for diagnostic in &mut diagnostics {
+            for text in diagnostic.help.iter_mut().chain(&mut diagnostic.notes) {
+                *text = within(text, &self.environment);
+            }
+        }
+        write!(self.err, "{}", human::render(&diagnostics, sources, self.color))
+    }
+
     /// Gives up a value. Taking a large one to pieces takes longer than ending the process.
     pub fn leave<T>(&self, value: T) {
         if self.last {
@@ -35,6 +51,27 @@ impl Streams<'_> {
             ColorChoice::Auto => self.terminal,
         }
     }
+}
+
+/// Commands that look at no environment, or name theirs.
+const ANYWHERE: [&str; 11] =
+    ["check", "debug", "emit", "env", "explain", "fmt", "fsck", "gc", "init", "promote", "test"];
+
+/// Adds `--env` to each command between backticks in a text, where it would be about another environment.
+pub fn within(text: &str, environment: &str) -> String {
+    if environment == MAIN {
+        return text.to_owned();
+    }
+    let about = |part: &str| {
+        let mut words = part.split(' ');
+        words.next() == Some("pie")
+            && words.next().is_some_and(|verb| !ANYWHERE.contains(&verb))
+            && !part.contains(" --env")
+    };
+    let parts = text.split('`').enumerate().map(|(at, part)| {
+        if at % 2 == 1 && about(part) { format!("{part} --env {environment}") } else { part.to_owned() }
+    });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 /// Wraps a text in an ANSI style.

@@ -1,9 +1,9 @@
 //! `pie query`, `pie show`, `pie status`, `pie log`
 
 use super::args::{Cli, LogArgs, QueryArgs, ReportFormat, RowFormat, ShowArgs, StatusArgs};
-use super::output::{BOLD, DIM, GREEN, RED, Streams, YELLOW, paint};
+use super::output::{BOLD, DIM, GREEN, RED, Streams, YELLOW, paint, within};
 use super::{Outcome, Stop, exit};
-use crate::diagnostic::{Code, Diagnostic, human};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::driver::{self, Project, SliceState, SliceStatus, duration};
 use crate::manifest::Promoted;
 use crate::name::RelationName;
@@ -59,7 +59,7 @@ pub async fn show(cli: &Cli, args: &ShowArgs, streams: &mut Streams<'_>) -> Outc
 
 /// That something older is shown is said before it is shown.
 fn tell_older(published: &driver::Published, streams: &mut Streams<'_>) -> std::io::Result<()> {
-    write!(streams.err, "{}", human::render(&published.older, &SourceMap::default(), streams.color))
+    streams.tell(&published.older, &SourceMap::default())
 }
 
 pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> Outcome {
@@ -168,7 +168,12 @@ fn status_text(
         }
         if matches!(status.state, SliceState::Stale | SliceState::Held) {
             for reason in &status.reasons {
-                writeln!(streams.out, "  {:<width$}           {}", "", paint(color, DIM, &reason.message))?;
+                writeln!(
+                    streams.out,
+                    "  {:<width$}           {}",
+                    "",
+                    paint(color, DIM, &within(&reason.message, &streams.environment))
+                )?;
             }
             let stale_inputs = status.head.iter().flat_map(|head| &head.stale_inputs);
             for input in stale_inputs {

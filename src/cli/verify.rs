@@ -4,7 +4,7 @@ use super::args::{Cli, ReportFormat, VerifyArgs};
 use super::output::{DIM, GREEN, RED, Streams, YELLOW, count, elapsed, paint};
 use super::progress::{Event, show};
 use super::{Outcome, exit};
-use crate::diagnostic::{Diagnostic, human, json};
+use crate::diagnostic::{Diagnostic, json};
 use crate::driver::{self, Project, SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep};
 use crate::serve::json_rows;
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn summarize(
     streams: &mut Streams<'_>,
 ) -> std::io::Result<()> {
     let diagnostics: Vec<Diagnostic> = report.slices.iter().flat_map(|slice| slice.diagnostics.clone()).collect();
-    write!(streams.err, "{}", human::render(&diagnostics, &project.workspace.sources, streams.color))?;
+    streams.tell(&diagnostics, &project.workspace.sources)?;
     let total = report.slices.len() + report.interrupted;
     let verified = report.number(VerifyStatus::Verified);
     if total == 0 {

@@ -69,7 +69,7 @@ impl Store {
     /// Those of the store. What was removed stays so; another run goes on.
     pub async fn collect(&self, retention: &Retention, by: &str, dry_run: bool) -> Result<Collection, StoreError> {
         let now = self.now().await?;
-        let objects = self.all_objects().await?;
+        let objects = Arc::new(self.all_objects().await?);
         if let Some(lost) = super::environments::lost(&objects) {
             // What that environment began with, and so what it reaches, isn't known.
             return Err(lost);
@@ -176,7 +176,7 @@ impl Store {
             }
         }
         let again = async {
-            let objects = self.all_objects().await?;
+            let objects = Arc::new(self.all_objects().await?);
             let roots = self.roots(&objects, looked.now, looked.retention).await?;
             let pinned = self.pinned(&objects, looked.now).await?;
             Ok::<_, StoreError>((roots, pinned))

@@ -117,20 +117,26 @@ impl Compared {
     }
 }
 
-impl Pair<'_> {
+impl Pair {
     /// What differs, with what that reads. Reads the records of these alone.
     pub(super) async fn compare(&self, promotion: &Promotion) -> Result<Vec<Compared>, StoreError> {
         let wanted = |name: &RelationName| promotion.names.as_ref().is_none_or(|names| names.contains(name));
-        let mut compared = Vec::new();
         let sources = self.from.source_names().await?.into_iter().chain(self.to.source_names().await?);
-        for name in sources.collect::<BTreeSet<_>>() {
-            let from = self.from.source_head(&name).await?.map(Head::Source);
-            let to = self.to.source_head(&name).await?.map(Head::Source);
+        let pair = self.clone();
+        let both = move |_: Store, name: RelationName| {
+            let pair = pair.clone();
+            async move {
+                let from = pair.from.source_head(&name).await?.map(Head::Source);
+                let to = pair.to.source_head(&name).await?.map(Head::Source);
+                pair.compared(name, true, from, to).await
+            }
+        };
+        let sources: BTreeSet<RelationName> = sources.collect();
+        let mut compared: Vec<Compared> = self.from.ask_all(sources.into_iter().collect(), both).await?;
+        compared.sort_by(|one, other| one.item.name.cmp(&other.item.name));
+        for found in &mut compared {
             // What isn't asked for matters as an input only.
-            let asked = wanted(&name);
-            let mut found = self.compared(name, true, from, to).await?;
-            found.keep_only(asked);
-            compared.push(found);
+            found.keep_only(wanted(&found.item.name));
         }
         let (from, to) = (self.from.slice_heads().await?, self.to.slice_heads().await?);
         let differs = |name: &&RelationName| match (from.get(*name), to.get(*name)) {
@@ -141,27 +147,29 @@ impl Pair<'_> {
         let differing: BTreeSet<RelationName> =
             names.into_iter().filter(|name| wanted(name)).filter(differs).cloned().collect();
         let (mut heads_from, mut heads_to) =
-            (whole(self.from, &from, &differing).await?, whole(self.to, &to, &differing).await?);
+            (whole(&self.from, &from, &differing).await?, whole(&self.to, &to, &differing).await?);
         let read = heads_from.values().flat_map(|head| &head.record.inputs).map(|input| &input.name);
         let checks = heads_from.values().filter_map(|head| head.record.promises.as_ref());
         let checked = checks.flat_map(|promises| &promises.checks).flat_map(|check| check.inputs.keys());
         let read: BTreeSet<RelationName> = read.chain(checked).filter_map(|name| RelationName::parse(name)).collect();
         let read: BTreeSet<RelationName> = read.difference(&differing).cloned().collect();
-        heads_from.extend(whole(self.from, &from, &read).await?);
-        heads_to.extend(whole(self.to, &to, &read).await?);
+        heads_from.extend(whole(&self.from, &from, &read).await?);
+        heads_to.extend(whole(&self.to, &to, &read).await?);
         let built_from = self.labels(&heads_from, &differing).await?;
-        let heads = &from;
-        for name in differing.union(&read).cloned() {
+        let pairs = differing.union(&read).filter_map(|name| {
+            let (from, to) = (heads_from.remove(name), heads_to.remove(name));
+            (from.is_some() || to.is_some()).then(|| (name.clone(), from, to))
+        });
+        let pair = self.clone();
+        let both = move |_: Store, (name, from, to): (RelationName, Option<_>, Option<_>)| {
+            let pair = pair.clone();
+            async move { pair.compared(name, false, from.map(Head::Slice), to.map(Head::Slice)).await }
+        };
+        for mut found in self.from.ask_all(pairs.collect(), both).await? {
             // What is the same in both is here only because something else reads it.
-            let asked = differing.contains(&name);
-            let (from, to) = (heads_from.remove(&name), heads_to.remove(&name));
-            if from.is_none() && to.is_none() {
-                continue;
-            }
-            let short = heads.get(&name);
-            let mut found = self.compared(name, false, from.map(Head::Slice), to.map(Head::Slice)).await?;
+            let asked = differing.contains(&found.item.name);
             let unread = |head: &SliceHead| head.is_damaged() || (head.facts.build.is_some() && !head.is_served);
-            found.is_damaged = short.is_some_and(unread);
+            found.is_damaged = from.get(&found.item.name).is_some_and(unread);
             found.labels = built_from.get(&found.item.name).cloned().unwrap_or_default();
             found.keep_only(asked);
             compared.push(found);
@@ -175,20 +183,29 @@ impl Pair<'_> {
         heads: &BTreeMap<RelationName, Numbered<CommitRecord>>,
         slices: &BTreeSet<RelationName>,
     ) -> Result<BTreeMap<RelationName, BTreeMap<String, Vec<LabelRecord>>>, StoreError> {
-        let mut all = BTreeMap::new();
-        for (name, head) in heads.iter().filter(|(name, _)| slices.contains(name)) {
-            let mut labels = BTreeMap::new();
-            for input in head.record.inputs.iter().filter(|input| input.kind == "slice") {
-                let Some(read) = RelationName::parse(&input.name) else { continue };
-                let then = match heads.get(&read).filter(|head| head.number == input.version) {
-                    Some(head) => Some(head.clone()),
-                    None => self.from.slice_commit(&read, input.version).await?,
-                };
-                labels.extend(then.map(|then| (input.name.clone(), then.record.columns.clone())));
-            }
-            all.insert(name.clone(), labels);
-        }
-        Ok(all)
+        let inputs = |head: &Numbered<CommitRecord>| {
+            let slices = head.record.inputs.iter().filter(|input| input.kind == "slice");
+            let named = slices.filter_map(|input| Some((RelationName::parse(&input.name)?, input.version)));
+            named.collect::<Vec<_>>()
+        };
+        let built = || heads.iter().filter(|(name, _)| slices.contains(name));
+        let is_head = |(name, version): &(RelationName, u64)| heads.get(name).is_some_and(|h| h.number == *version);
+        let older: BTreeSet<_> = built().flat_map(|(_, head)| inputs(head)).filter(|input| !is_head(input)).collect();
+        let read = |store: Store, (name, version): (RelationName, u64)| async move {
+            let then = store.slice_commit(&name, version).await?;
+            Ok(then.map(|then| ((name, version), then.record.columns.clone())))
+        };
+        let older: BTreeMap<_, _> =
+            self.from.ask_all(older.into_iter().collect(), read).await?.into_iter().flatten().collect();
+        let columns = |input: &(RelationName, u64)| match heads.get(&input.0).filter(|_| is_head(input)) {
+            Some(head) => Some(head.record.columns.clone()),
+            None => older.get(input).cloned(),
+        };
+        let labels = |head: &Numbered<CommitRecord>| {
+            let known = inputs(head).into_iter().filter_map(|input| Some((input.0.to_string(), columns(&input)?)));
+            known.collect::<BTreeMap<_, _>>()
+        };
+        Ok(built().map(|(name, head)| (name.clone(), labels(head))).collect())
     }
 
     async fn compared(
@@ -221,11 +238,11 @@ impl Pair<'_> {
             return Ok(Difference::Same);
         }
         let log = |store: &Store| if is_source { store.source_history(name) } else { store.slice_history(name) };
-        let (log_from, log_to) = (log(self.from), log(self.to));
-        if self.went_through(self.to, name, &log_to, to, (self.from, &log_from, from)).await? {
+        let (log_from, log_to) = (log(&self.from), log(&self.to));
+        if self.went_through(&self.to, name, &log_to, to, (&self.from, &log_from, from)).await? {
             return Ok(Difference::Behind);
         }
-        if !self.went_through(self.from, name, &log_from, from, (self.to, &log_to, to)).await? {
+        if !self.went_through(&self.from, name, &log_from, from, (&self.to, &log_to, to)).await? {
             return Ok(Difference::Diverged);
         }
         Ok(match (from.shown(), to.shown()) {

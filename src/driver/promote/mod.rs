@@ -10,6 +10,7 @@ mod refuse;
 
 use super::{Session, SliceHeads, is_held};
 use crate::diagnostic::{Diagnostic, Failed};
+use crate::freeze::Stamp;
 use crate::manifest::{CommitKind, CommitRecord, InputRecord, LabelRecord, Promoted, SourceVersion};
 use crate::name::RelationName;
 use crate::store::{Store, StoreError};
@@ -93,7 +94,7 @@ pub struct Promotion {
 /// # Errors
 /// Those of the store; who published in `to` at the same time is a conflict (E0604), and what came before it stays published.
 pub async fn promote(from: &Session, to: &Session, promotion: &Promotion) -> Result<Vec<Item>, Failed> {
-    let pair = Pair { from: &from.store, to: &to.store, to_session: to };
+    let pair = Pair { from: from.store.clone(), to: to.store.clone(), stamp: to.stamp.clone() };
     let mut compared = All::new(pair.compare(promotion).await.map_err(failed)?);
     for index in 0..compared.list.len() {
         compared.list[index].item.refused = pair.refuse(&compared, index, promotion);
@@ -107,15 +108,17 @@ pub async fn promote(from: &Session, to: &Session, promotion: &Promotion) -> Res
     Ok(compared.list.into_iter().map(|compared| compared.item).collect())
 }
 
-struct Pair<'a> {
-    from: &'a Store,
-    to: &'a Store,
-    to_session: &'a Session,
+#[derive(Clone)]
+struct Pair {
+    from: Store,
+    to: Store,
+    /// Who publishes, and when.
+    stamp: Stamp,
 }
 
-impl Pair<'_> {
+impl Pair {
     async fn publish(&self, all: &mut All, promotion: &Promotion) -> Result<(), StoreError> {
-        let stamp = &self.to_session.stamp;
+        let stamp = &self.stamp;
         let at = super::hold::rfc3339(stamp.now);
         for index in 0..all.list.len() {
             if !all.list[index].item.difference.is_ahead() {

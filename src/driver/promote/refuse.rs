@@ -7,7 +7,7 @@ use crate::manifest::InputRecord;
 use crate::name::RelationName;
 use crate::store::MAIN;
 
-impl Pair<'_> {
+impl Pair {
     /// Why something can't be published.
     pub(super) fn refuse(&self, all: &All, index: usize, promotion: &Promotion) -> Option<Diagnostic> {
         let compared = &all.list[index];
@@ -32,7 +32,7 @@ impl Pair<'_> {
             return Some(refused(message).with_help(help));
         }
         let held = match to {
-            Some(Head::Slice(head)) => is_held(&head.record, self.to_session.stamp.now),
+            Some(Head::Slice(head)) => is_held(&head.record, self.stamp.now),
             _ => false,
         };
         if held {
