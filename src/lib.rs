@@ -21,6 +21,7 @@ pub mod store;
 pub mod exec;
 pub mod freeze;
 pub mod incremental;
+pub mod diff;
 pub mod plan;
 pub mod build;
 pub mod serve;

@@ -35,6 +35,7 @@ pub enum ColorChoice {
 pub enum Command {
     Init(InitArgs),
     Check(CheckArgs),
+    Diff(DiffArgs),
     Fmt(FmtArgs),
     Freeze(FreezeArgs),
     Plan(PlanArgs),
@@ -63,6 +64,27 @@ pub enum Command {
 pub enum ReportFormat {
     Human,
     Json,
+}
+
+/// How findings are told. All but the first two are for other programs.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiagnosticFormat {
+    /// For people
+    Human,
+    /// One JSON value
+    Json,
+    /// A JSON value a finding
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Annotations of GitHub Actions
+    Github,
+    /// GitLab's Code Quality report
+    Gitlab,
+    /// JUnit's XML, for systems that show tests
+    Junit,
+    /// Reviewdog's Diagnostic Format
+    Rdjson,
 }
 
 /// Compute slices from nothing, beside the store, and compare them with what is published
@@ -103,12 +125,32 @@ pub enum TemplateName {
 
 /// Parse, resolve, type and check everything: no data, no store, no network
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  pie check --format json")]
+#[command(after_help = "Examples:\n  pie check\n  pie check --format github     annotations on a pull request")]
 pub struct CheckArgs {
     /// Show only the findings of these files and folders
     pub paths: Vec<PathBuf>,
-    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
-    pub format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = DiagnosticFormat::Human, value_name = "FORMAT")]
+    pub format: DiagnosticFormat,
+}
+
+/// Say what a change means: slices and columns that mean something else, what is rebuilt, and which promises it breaks
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  pie diff HEAD                           what the edits since the last commit mean\n  pie diff --merge-base origin/main       what a branch means, as a pull request shows it\n  pie diff v1.4 v1.5 --format json\n\nCompares two git revisions by their text alone: no data, no store. Exits with 1 where a promise to another\ndomain is broken."
+)]
+pub struct DiffArgs {
+    /// The older git revision
+    pub base: String,
+    /// The newer one [default: the files as they are]
+    pub head: Option<String>,
+    /// Compare with the commit at which both have gone apart
+    #[arg(long)]
+    pub merge_base: bool,
+    /// A broken promise that is agreed on: `domain.slice` or `domain.slice.column`; only warns of it
+    #[arg(long, value_name = "NAME")]
+    pub accept: Vec<String>,
+    #[arg(long, value_enum, default_value_t = DiagnosticFormat::Human, value_name = "FORMAT")]
+    pub format: DiagnosticFormat,
 }
 
 /// Format declarations; SQL is only re-indented

@@ -1,9 +1,12 @@
 //! `pie check`
 
-use super::args::{CheckArgs, Cli, ReportFormat};
+use super::args::{CheckArgs, Cli, DiagnosticFormat};
 use super::output::{GREEN, Streams, count, paint};
 use super::{Outcome, exit};
+use crate::diagnostic::report::Report;
 use crate::diagnostic::{Diagnostic, json};
+use crate::text::FileId;
+use crate::workspace;
 use serde_json::json;
 
 pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
@@ -23,7 +26,7 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
     let kinds =
         |kind: &str| model.declarations.relations.values().filter(|declaration| declaration.kind() == kind).count();
     match args.format {
-        ReportFormat::Json => {
+        DiagnosticFormat::Json => {
             let report = json!({
                 "version": 1,
                 "diagnostics": shown.iter().map(|diagnostic| json::to_json(diagnostic, sources)).collect::<Vec<_>>(),
@@ -37,7 +40,7 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
             });
             writeln!(streams.out, "{report:#}")?;
         }
-        ReportFormat::Human => {
+        DiagnosticFormat::Human => {
             streams.tell(&shown, sources)?;
             let what = format!(
                 "{}, {}, {}, {}",
@@ -63,6 +66,12 @@ pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
                     writeln!(streams.err, "`pie explain {code}` tells more about a code")?;
                 }
             }
+        }
+        format => {
+            let files: Vec<FileId> = wanted.iter().copied().collect();
+            let folder = workspace::folder_in_repository(&project.workspace.root);
+            let report = Report { verb: "check", diagnostics: &shown, sources, files: &files, folder: &folder };
+            super::findings::write(format, &report, streams)?;
         }
     }
     streams.leave(project);

@@ -8,7 +8,9 @@ mod args;
 mod check;
 mod data;
 mod develop;
+mod diff;
 mod environment;
+mod findings;
 mod fmt;
 mod hold;
 mod init;
@@ -174,6 +176,7 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
     match &cli.command {
         Command::Init(args) => init::run(cli, args, streams),
         Command::Check(args) => check::run(cli, args, streams),
+        Command::Diff(args) => diff::run(cli, args, streams),
         Command::Fmt(args) => fmt::run(cli, args, streams),
         Command::Freeze(args) => block_on(data::freeze(cli, args, streams)),
         Command::Plan(args) => block_on(data::plan(cli, args, streams)),

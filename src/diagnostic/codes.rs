@@ -18,7 +18,7 @@ pub fn explain(text: &str) -> Option<Page> {
 
 macro_rules! codes {
     ($($name:ident = $code:literal $slug:literal,)*) => {
-        /// A stable diagnostic code. `E…` are errors, `W…` warnings.
+        /// A stable diagnostic code. `E…` are errors, `W…` warnings, `N…` notes.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Code { $($name,)* }
 
@@ -52,6 +52,7 @@ codes! {
     BadConfig = "E0002" "bad-config",
     UnreadableFile = "E0003" "unreadable-file",
     LimitExceeded = "E0004" "limit-exceeded",
+    NoRevision = "E0005" "no-revision",
 
     // Syntax of the declarations.
     Syntax = "E0101" "syntax",
@@ -136,6 +137,12 @@ codes! {
     // Verifying.
     WrongRows = "E0801" "wrong-rows",
 
+    // What a change does to others.
+    ContractBroken = "E0901" "contract-broken",
+
+    // What is said without a fault.
+    MeaningChanged = "N0901" "meaning-changed",
+
     // Warnings.
     UnusedPrivate = "W0101" "unused-private",
     UnnamedColumn = "W0102" "unnamed-column",
@@ -144,6 +151,7 @@ codes! {
     OpenChoice = "W0105" "open-choice",
     OlderVersion = "W0601" "older-version",
     Overdue = "W0602" "overdue",
+    ContractChanged = "W0901" "contract-changed",
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod codes;
 pub mod human;
 pub mod json;
+pub mod report;
 mod suggest;
 
 pub use codes::{Code, Page, explain};
@@ -71,6 +72,10 @@ impl Diagnostic {
 
     pub fn warning(code: Code, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(code, Severity::Warning, message)
+    }
+
+    pub fn note(code: Code, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(code, Severity::Note, message)
     }
 
     fn new(code: Code, severity: Severity, message: impl Into<String>) -> Diagnostic {

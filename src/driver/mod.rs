@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod diff;
 mod environment;
 mod freeze;
 mod hold;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
 pub use check::{Project, check, check_with, memo_of};
+pub use diff::{Compared, compare, compare_workspaces};
 pub use environment::{EnvironmentReport, environments, remove_environment};
 pub use freeze::{SourceReport, freeze};
 pub use hold::{hold, is_held, release, rollback};

@@ -35,7 +35,7 @@ pub use key::{
     InputContent, fit, key_records, keys_of_labels, matches_declaration, preimage, promises, show_the_same, shows,
 };
 pub use look::{Asked, Settled, changes};
-pub use reason::{Reason, ReasonKind, affected, few, listed};
+pub use reason::{Reason, ReasonKind, affected, column_places, few, key_place, listed, query_places};
 
 use crate::manifest::{BuildRecord, BuildReference, CommitRecord, KeyRecord, LabelRecord, SourceVersion};
 use crate::name::RelationName;

@@ -174,7 +174,7 @@ pub fn sort_place(model: &SemanticModel, slice: &Slice) -> Span {
 }
 
 /// The query of a slice and those of the virtual slices that it reads, however deep: they are one query.
-fn query_places(model: &SemanticModel, slice: &Slice) -> Vec<Span> {
+pub fn query_places(model: &SemanticModel, slice: &Slice) -> Vec<Span> {
     let (mut queue, mut places) = (vec![slice], Vec::new());
     let mut seen: BTreeSet<&RelationName> = BTreeSet::new();
     while let Some(slice) = queue.pop() {
@@ -186,7 +186,7 @@ fn query_places(model: &SemanticModel, slice: &Slice) -> Vec<Span> {
 }
 
 /// The expressions of some columns in the outermost `select`, or the whole query where it hides one of them.
-fn column_places(slice: &Slice, columns: &[String]) -> Vec<Span> {
+pub fn column_places(slice: &Slice, columns: &[String]) -> Vec<Span> {
     let Some(query) = slice.query_span else { return Vec::new() };
     let inside = |span: &Span| span.file == query.file && query.start <= span.start && span.end <= query.end;
     let named = slice.columns.iter().filter(|column| columns.contains(&column.name));
@@ -341,7 +341,7 @@ pub fn of_promises(model: &SemanticModel, slice: &Slice, before: Option<&Promise
 }
 
 /// The slice's `key`, or its name where it has none.
-fn key_place(model: &SemanticModel, slice: &Slice) -> Span {
+pub fn key_place(model: &SemanticModel, slice: &Slice) -> Span {
     let clause = match model.declarations.relations.get(&slice.name) {
         Some(RelationDeclaration::Slice(declared)) => declared.syntax.key.as_ref().map(|clause| clause.span),
         Some(RelationDeclaration::Source(_)) | None => None,

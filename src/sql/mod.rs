@@ -35,8 +35,8 @@ pub use lazy::LazyPlan;
 pub use limits::QueryLimits;
 pub use optimizer::{needed_physical_rules, needed_rules, physical_rules};
 pub use parse::{
-    ParsedExpression, ParsedQuery, QueryFacts, RelationReference, known_predicate, known_query, normalized_tokens,
-    parse_predicate, parse_query, parse_question,
+    ParsedExpression, ParsedQuery, QueryFacts, RelationReference, known_predicate, known_query, mentions,
+    normalized_tokens, parse_predicate, parse_query, parse_question,
 };
 pub use plan::{OutputColumn, PlannedQuery, plan_predicate, plan_query, plan_question, unnamed_columns};
 pub use rewrite::rewritten;

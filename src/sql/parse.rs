@@ -303,6 +303,18 @@ fn tokenize(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<Vec
     Ok(tokens)
 }
 
+/// Where a stretch of SQL writes a name, in whatever case, outside of texts and comments. `name` is folded to lower case, as names
+/// without quotes are.
+pub fn mentions(source: &SourceText, span: Span, name: &str, limits: &QueryLimits) -> Vec<Span> {
+    let Ok(tokens) = tokenize(source, span, limits) else { return Vec::new() };
+    let is_name = |token: &&TokenWithSpan| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => word.value.to_lowercase() == name,
+        Token::Word(word) => word.value == name,
+        _ => false,
+    };
+    tokens.iter().filter(is_name).map(|token| byte_span(source, span, token.span)).collect()
+}
+
 fn limit(at: Span, message: String) -> Diagnostic {
     Diagnostic::error(Code::LimitExceeded, message)
         .at(at, "past the limit")

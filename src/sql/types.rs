@@ -149,6 +149,40 @@ pub fn is_sortable(data_type: &DataType) -> bool {
     }
 }
 
+/// Whether a column of one type can become of another one without anybody who reads it losing a value: of the same kind, and
+/// wider.
+pub fn widens(from: &DataType, to: &DataType) -> bool {
+    let signed = |data_type: &DataType| match data_type {
+        DataType::Int8 => Some(8),
+        DataType::Int16 => Some(16),
+        DataType::Int32 => Some(32),
+        DataType::Int64 => Some(64),
+        _ => None,
+    };
+    let unsigned = |data_type: &DataType| match data_type {
+        DataType::UInt8 => Some(8),
+        DataType::UInt16 => Some(16),
+        DataType::UInt32 => Some(32),
+        DataType::UInt64 => Some(64),
+        _ => None,
+    };
+    let decimal = |data_type: &DataType| match *data_type {
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale) => Some((i32::from(precision) - i32::from(scale), i32::from(scale))),
+        _ => None,
+    };
+    if let (Some(from), Some(to)) = (decimal(from), decimal(to)) {
+        return from.0 <= to.0 && from.1 <= to.1;
+    }
+    match (signed(from), unsigned(from), signed(to), unsigned(to)) {
+        (Some(from), _, Some(to), _) | (_, Some(from), _, Some(to)) => from <= to,
+        (_, Some(from), Some(to), _) => from < to,
+        _ => from == to || matches!((from, to), (DataType::Float32, DataType::Float64)),
+    }
+}
+
 /// Makes sure that the engine is built before many threads need it.
 pub fn warm_up() {
     let _ = engine();
@@ -157,6 +191,15 @@ pub fn warm_up() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wider_types_lose_nothing() {
+        let widens = |from: &str, to: &str| widens(&parse_type(from).unwrap(), &parse_type(to).unwrap());
+        assert!(widens("int", "bigint") && widens("real", "double") && widens("decimal(10, 2)", "decimal(12, 2)"));
+        assert!(widens("decimal(10, 2)", "decimal(12, 4)") && widens("int unsigned", "bigint"));
+        assert!(!widens("bigint", "int") && !widens("decimal(10, 2)", "decimal(10, 4)") && !widens("bigint", "double"));
+        assert!(!widens("text", "int") && !widens("date", "timestamp") && !widens("bigint unsigned", "bigint"));
+    }
 
     #[test]
     fn types_are_read_as_cast_reads_them_and_shown_as_they_are_written() {

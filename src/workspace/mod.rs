@@ -1,12 +1,14 @@
 //! A project's folder → its configuration and texts.
 //!
 //! The folder is found by its `pie.toml`; `.pie` files anywhere below it belong to it, except those in hidden folders and
-//! those that `.gitignore` or `.pieignore` name. This is the only place that walks folders; tests use
+//! those that `.gitignore` or `.pieignore` name. This and [`revision`] are the only places that walk folders; tests use
 //! [`Workspace::in_memory`].
 
 mod config;
+mod revision;
 
 pub use config::{Config, Limits};
+pub use revision::{Revision, load_revision, merge_base};
 
 use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::text::{FileId, SourceMap};
@@ -38,6 +40,15 @@ pub fn find_root(start: &Path) -> Result<PathBuf, Failed> {
                 .with_help("go to a project's folder, name it with `-C DIR`, or make one: `pie init DIR`");
         Box::new(diagnostic)
     })
+}
+
+/// Where a project lies below the root of its git repository: with `/` between and behind, empty at the root or where there is no
+/// repository. CI systems name files from the repository's root.
+pub fn folder_in_repository(root: &Path) -> String {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let repository = root.ancestors().find(|folder| folder.join(".git").exists());
+    let folder = repository.map(|repository| relative(repository, &root)).unwrap_or_default();
+    if folder.is_empty() { folder } else { format!("{folder}/") }
 }
 
 /// Reads a project.

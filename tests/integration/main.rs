@@ -9,6 +9,7 @@ mod determinism;
 mod differential;
 mod errors;
 mod examples;
+mod formats;
 mod fuzz;
 mod memo;
 mod pie;

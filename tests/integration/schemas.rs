@@ -57,7 +57,7 @@ const SHOPS: &str = "shop,city\nnorth,Oslo\nsouth,Rome\n";
 
 #[test]
 fn schemas_are_schemas() {
-    let of_projects = ["diagnostic", "check", "plan", "build", "verify", "query", "status"];
+    let of_projects = ["diagnostic", "check", "diff", "plan", "build", "verify", "query", "status"];
     let of_stores = ["held", "fsck", "gc", "environments", "promote"];
     for name in of_projects.into_iter().chain(of_stores) {
         let schema = schema(name);
@@ -315,7 +315,7 @@ fn succeeds(output: Output) {
 }
 
 /// Stdout as JSON, which must follow the schema of this name.
-fn valid(name: &str, output: &Output) -> Value {
+pub fn valid(name: &str, output: &Output) -> Value {
     let json = output.json().unwrap_or_else(|| panic!("{name}: no JSON:\n{}", output.transcript()));
     let errors: Vec<String> =
         validator(name).iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();

@@ -23,8 +23,15 @@ pub fn parse(body: &str) -> Result<Vec<Command<'_>>, String> {
     if commands.is_empty() { Err("a console needs a line that begins with `$ `".to_owned()) } else { Ok(commands) }
 }
 
-/// The arguments of `pie …`, split as a shell does: blanks, single quotes, double quotes, backslashes.
-pub fn arguments(text: &str) -> Result<Vec<String>, String> {
+/// What a command runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Program {
+    Pie,
+    Git,
+}
+
+/// The program and the arguments of a command, split as a shell does: blanks, single quotes, double quotes, backslashes.
+pub fn arguments(text: &str) -> Result<(Program, Vec<String>), String> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut characters = text.chars();
@@ -40,8 +47,9 @@ pub fn arguments(text: &str) -> Result<Vec<String>, String> {
     }
     words.extend(word);
     match words.split_first() {
-        Some((program, arguments)) if program == "pie" => Ok(arguments.to_vec()),
-        _ => Err("a console runs only `pie`".to_owned()),
+        Some((program, arguments)) if program == "pie" => Ok((Program::Pie, arguments.to_vec())),
+        Some((program, arguments)) if program == "git" => Ok((Program::Git, arguments.to_vec())),
+        _ => Err("a console runs only `pie` and `git`".to_owned()),
     }
 }
 
@@ -58,7 +66,7 @@ fn quoted(characters: &mut std::str::Chars, word: &mut String, quote: char) -> R
 
 #[test]
 fn words_are_split_as_a_shell_does() {
-    let words = |text| arguments(text).map(|words| words.join("|"));
+    let words = |text| arguments(text).map(|(_, words)| words.join("|"));
     assert_eq!(words("pie query 'select ''a'' as \"b\"' x"), Ok("query|select a as \"b\"|x".to_owned()));
     assert_eq!(words(r#"pie query "select 'a' as \"b\"""#), Ok("query|select 'a' as \"b\"".to_owned()));
     assert_eq!(words("pie  check ''"), Ok("check|".to_owned()));

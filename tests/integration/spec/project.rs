@@ -46,6 +46,21 @@ impl Project {
         pie::run(&self.path, args)
     }
 
+    /// Runs `git` in the project, with settings and a clock of its own.
+    pub fn git<S: AsRef<str>>(&self, args: &[S]) -> Output {
+        let mut git = std::process::Command::new("git");
+        git.arg("-C").arg(&self.path).args(args.iter().map(AsRef::as_ref)).env("LC_ALL", "C");
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+        for (kind, at) in [("AUTHOR", "2026-01-05T00:00:00Z"), ("COMMITTER", "2026-01-05T00:00:00Z")] {
+            git.env(format!("GIT_{kind}_NAME"), "Ada").env(format!("GIT_{kind}_EMAIL"), "ada@shop.example");
+            git.env(format!("GIT_{kind}_DATE"), at);
+        }
+        let output = git.output().expect("git is installed");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let code = output.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX);
+        Output { out: text(output.stdout), err: text(output.stderr), code }
+    }
+
     /// A text without what differs from run to run.
     pub fn normalize(&self, text: &str) -> String {
         normalize(text, &self.path)

@@ -90,10 +90,11 @@ impl Runner<'_> {
         for command in &commands {
             let line = fence.line + command.line;
             let output = match commands::arguments(command.text) {
-                Ok(words) => {
+                Ok((commands::Program::Pie, words)) => {
                     built |= words.first().is_some_and(|verb| verb == "build");
                     project.run(&words)
                 }
+                Ok((commands::Program::Git, words)) => project.git(&words),
                 Err(error) => {
                     self.fail(line, error, String::new());
                     return built;
