@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod exact;
 mod gate;
+mod ignored;
 mod lazy;
 mod limits;
 mod localize;

@@ -1,7 +1,7 @@
 //! Text → tokens in the file's coordinates → one query, with the relations it names.
 
 use super::limits::{QueryLimits, exceeded};
-use super::{error, gate};
+use super::{error, gate, ignored};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{LineColumn, SourceText, Span};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement, TableFactor};
@@ -443,7 +443,8 @@ fn finish(
     normalized: String,
     limits: &QueryLimits,
 ) -> Result<ParsedQuery, Vec<Diagnostic>> {
-    let diagnostics = gate::check_query(purpose, source, span, &query);
+    let mut diagnostics = gate::check_query(purpose, source, span, &query);
+    diagnostics.extend(ignored::check(source, span, &query));
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
