@@ -29,4 +29,6 @@ pub mod suite;
 pub mod workspace;
 pub mod driver;
 pub mod init;
+pub mod ide;
+pub mod lsp;
 pub mod cli;

@@ -57,6 +57,9 @@ pub enum Command {
     Explain(ExplainArgs),
     Emit(EmitArgs),
     Debug(DebugArgs),
+    /// The language server for editors, on standard input and output
+    #[command(after_help = "Editors start it: see editors/README.md. It reads the project's folder and nothing else.")]
+    Lsp,
     Completions(CompletionsArgs),
 }
 

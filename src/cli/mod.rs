@@ -14,6 +14,7 @@ mod findings;
 mod fmt;
 mod hold;
 mod init;
+mod lsp;
 mod output;
 mod progress;
 mod read;
@@ -198,6 +199,7 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
         Command::Explain(args) => develop::explain(args, streams),
         Command::Emit(args) => block_on(develop::emit(cli, args, streams)),
         Command::Debug(args) => develop::debug(cli, args, streams),
+        Command::Lsp => lsp::run(),
         Command::Completions(args) => develop::completions(args, streams),
     }
 }

@@ -52,7 +52,20 @@ pub fn memo_of(workspace: &Workspace) -> Memo {
 
 /// As [`check`], without the work whose result `memo` knows. It says the same.
 pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
-    let parses = parallel::map(workspace.files.clone(), |id| syntax::parse(id, workspace.sources.get(id).text()));
+    let parses = parse(&workspace);
+    let project = check_parsed(workspace, parses, memo);
+    project.memo.save();
+    project
+}
+
+/// Parses every file of a project, on all cores.
+pub fn parse(workspace: &Workspace) -> Vec<Parse> {
+    parallel::map(workspace.files.clone(), |id| syntax::parse(id, workspace.sources.get(id).text()))
+}
+
+/// As [`check_with`], of files that are parsed already, in the order of the workspace. What is found out stays in memory: the memo
+/// isn't saved.
+pub fn check_parsed(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> Project {
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
@@ -64,7 +77,6 @@ pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
     diagnostics.extend(found);
     diagnostic::sort(&mut diagnostics);
     cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
-    memo.save();
     Project { workspace, parses, model: Arc::new(model), diagnostics, memo }
 }
 

@@ -15,7 +15,7 @@ mod status;
 mod verify;
 
 pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
-pub use check::{Project, check, check_with, memo_of};
+pub use check::{Project, check, check_parsed, check_with, memo_of, parse};
 pub use diff::{Compared, compare, compare_workspaces};
 pub use environment::{EnvironmentReport, environments, remove_environment};
 pub use freeze::{SourceReport, freeze};

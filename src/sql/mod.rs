@@ -18,6 +18,7 @@ mod exact;
 mod gate;
 mod ignored;
 mod lazy;
+mod names;
 mod limits;
 mod localize;
 mod optimizer;
@@ -34,6 +35,7 @@ pub use engine::{ENGINE_VERSION, engine, session_config, with_functions};
 pub use error::{plain as error_text, types_sentence};
 pub use lazy::LazyPlan;
 pub use limits::QueryLimits;
+pub use names::{ColumnMention, Names, Qualifier, names};
 pub use optimizer::{needed_physical_rules, needed_rules, physical_rules};
 pub use parse::{
     ParsedExpression, ParsedQuery, QueryFacts, RelationReference, known_predicate, known_query, mentions,

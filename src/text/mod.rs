@@ -126,6 +126,12 @@ impl SourceMap {
         Arc::clone(&self.texts[id.0 as usize])
     }
 
+    /// Puts another text in the place of one; its id and name stay.
+    pub fn replace(&mut self, id: FileId, text: impl Into<Arc<str>>) {
+        let place = &mut self.texts[id.0 as usize];
+        *place = Arc::new(SourceText::new(place.path(), text));
+    }
+
     /// The text under a span.
     pub fn slice(&self, span: Span) -> &str {
         &self.get(span.file).text()[span.range()]

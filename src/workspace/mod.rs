@@ -53,6 +53,11 @@ pub fn folder_in_repository(root: &Path) -> String {
 
 /// Reads a project.
 pub fn load(root: &Path) -> Workspace {
+    load_with(root, &BTreeMap::new())
+}
+
+/// Reads a project, with texts of an editor in the place of files, by path below the root. A file may be in the editor alone.
+pub fn load_with(root: &Path, edited: &BTreeMap<String, String>) -> Workspace {
     let mut texts: BTreeMap<String, Result<Vec<u8>, String>> = BTreeMap::new();
     let mut walk = ignore::WalkBuilder::new(root);
     walk.add_custom_ignore_filename(".pieignore").require_git(false).git_global(false).parents(false);
@@ -70,11 +75,24 @@ pub fn load(root: &Path) -> Workspace {
         }
         texts.insert(relative(root, entry.path()), std::fs::read(entry.path()).map_err(|e| e.to_string()));
     }
-    let config = std::fs::read(root.join(CONFIG_FILE)).map_err(|e| e.to_string());
+    let mut config = std::fs::read(root.join(CONFIG_FILE)).map_err(|e| e.to_string());
+    for (path, text) in edited {
+        let text = Ok(text.as_bytes().to_vec());
+        if path == CONFIG_FILE {
+            config = text;
+        } else {
+            texts.insert(path.clone(), text);
+        }
+    }
     assemble(root, config, texts)
 }
 
 impl Workspace {
+    /// The file of a path below the root.
+    pub fn file(&self, path: &str) -> Option<FileId> {
+        self.files.iter().copied().find(|id| self.sources.get(*id).path() == path)
+    }
+
     /// A project of texts that lie nowhere, by path; `pie.toml` among them or not.
     pub fn in_memory<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Workspace {
         let mut texts: BTreeMap<String, Result<Vec<u8>, String>> =
