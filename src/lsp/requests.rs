@@ -94,13 +94,9 @@ fn references(session: &mut Session, uri: &str, parameters: &Value) -> Option<Va
     let place = session.place(uri)?;
     let found = ide::at(&place.view, place.file, offset(&place, parameters)?)?;
     let with_declaration = parameters["context"]["includeDeclaration"].as_bool().unwrap_or(true);
-    let declared = ide::definition(&place.view, &found.symbol);
-    let mut spans: Vec<Span> = ide::of(&place.view, &found.symbol).into_iter().map(|found| found.span).collect();
-    if with_declaration {
-        spans.extend(declared);
-    } else {
-        spans.retain(|span| !declared.contains(span));
-    }
+    let mut found = ide::of(&place.view, &found.symbol);
+    found.retain(|found| with_declaration || found.role != Role::Declaration);
+    let mut spans: Vec<Span> = found.into_iter().map(|found| found.span).collect();
     spans.sort();
     spans.dedup();
     let view = Arc::clone(&place.view);

@@ -11,6 +11,7 @@ mod errors;
 mod examples;
 mod formats;
 mod fuzz;
+mod lsp;
 mod memo;
 mod pie;
 mod properties;
