@@ -17,6 +17,12 @@ pub struct PlanError {
 }
 
 impl PlanError {
+    /// The table that the query doesn't read, for errors about one.
+    pub fn unknown_table(&self) -> Option<String> {
+        let name = (self.label == NO_TABLE).then_some(self.message.as_str())?;
+        name.strip_prefix("there is no table `")?.strip_suffix("` in this query").map(str::to_owned)
+    }
+
     pub fn at(&self, span: Span) -> Diagnostic {
         let diagnostic = Diagnostic::error(self.code, &self.message).at(span, &self.label);
         match &self.help {
@@ -86,6 +92,16 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     if has("unsupported sql type") || has("unsupported type") && has("cast") {
         return new(Code::UnknownType, sentence(&text), "no such type", None);
     }
+    if let Some(what) = lowered.split_once("unsupported ast node").map(|(_, rest)| rest) {
+        // What follows is the parser's own value.
+        let what = what.trim_start().strip_prefix("in sqltorel:").unwrap_or(what);
+        let name: String = what.trim_start().chars().take_while(|c| c.is_alphanumeric()).collect();
+        let message = match name.as_str() {
+            "" | "in" => "a part of this isn't supported".to_owned(),
+            name => format!("`{name}` isn't supported"),
+        };
+        return new(Code::Unsupported, message, "not supported", Some("say it in another way".to_owned()));
+    }
     if let DataFusionError::NotImplemented(_) = root {
         return new(Code::Unsupported, sentence(&text), "not supported", Some("say it in another way".to_owned()));
     }
@@ -128,9 +144,67 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     new(Code::InvalidQuery, sentence(&text), "here", None)
 }
 
+/// The label of a column's table that the query doesn't read.
+pub const NO_TABLE: &str = "no such table here";
+
+/// An error about a column of a table that a query around reads: what columns it has isn't known here.
+pub fn no_column_of(table: String, error: &DataFusionError, columns: &[String]) -> PlanError {
+    let name = match innermost(error) {
+        DataFusionError::SchemaError(schema_error, _) => match schema_error.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => field.name.clone(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    PlanError {
+        code: Code::UnknownColumn,
+        message: format!("`{table}` has no column `{name}`"),
+        label: "no such column".to_owned(),
+        help: did_you_mean(&name, columns.iter().map(String::as_str)).filter(|help| help.starts_with("did you mean")),
+        name: Some(name),
+    }
+}
+
+/// A column of a table that the query doesn't read, or that is called otherwise in it.
+fn unknown_table(relation: &str, tables: &[String]) -> PlanError {
+    let bare = relation.rsplit('.').next().unwrap_or(relation);
+    let written = |name: &String| {
+        let plain =
+            name.chars().all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_' || next == '.');
+        if plain { format!("`{name}`") } else { format!("`\"{name}\"`") }
+    };
+    let near = did_you_mean(bare, tables.iter().map(String::as_str)).filter(|near| near.starts_with("did you mean"));
+    // Letters are all alike.
+    let help = match near.filter(|_| bare.chars().count() > 2) {
+        Some(near) => near,
+        None => {
+            let all = tables.iter().map(written).collect::<Vec<_>>().join(", ");
+            format!("it reads {all}; a table that was given another name goes by that name alone")
+        }
+    };
+    let help = Some(help);
+    PlanError {
+        code: Code::UnknownColumn,
+        message: format!("there is no table `{relation}` in this query"),
+        label: NO_TABLE.to_owned(),
+        help,
+        name: None,
+    }
+}
+
 fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
+            let mut tables: Vec<String> =
+                valid_fields.iter().filter_map(|column| Some(column.relation.as_ref()?.to_string())).collect();
+            tables.sort_unstable();
+            tables.dedup();
+            if let Some(relation) = &field.relation
+                && !tables.is_empty()
+                && !valid_fields.iter().any(|column| column.relation.as_ref() == Some(relation))
+            {
+                return unknown_table(&relation.to_string(), &tables);
+            }
             let in_scope: Vec<&str> = valid_fields
                 .iter()
                 .filter(|column| field.relation.is_none() || column.relation == field.relation)

@@ -1,5 +1,5 @@
 //! Parts of a query that are parsed and that the engine then leaves out without a word: rows would come out as if they weren't
-//! there. Each is refused.
+//! there. Each is refused; and so are windows and aggregates where there are none yet, which the engine only finds out when it runs.
 //!
 //! Where a node is taken apart here, all of its fields are named: one that a later version of the parser adds doesn't compile
 //! until somebody has looked whether the engine knows it.
@@ -132,6 +132,24 @@ impl Ignored<'_> {
         }
     }
 
+    /// A window function, or an aggregate unless `aggregates` are there already, in a clause that is worked out before them.
+    fn too_early(&mut self, expression: &Expr, clause: &str, aggregates: bool) {
+        let mut early = Early { depth: 0, found: None, aggregates };
+        let _ = expression.visit(&mut early);
+        let Some((function, is_window)) = early.found else { return };
+        let at = self.at(&function);
+        let at = super::parse::balanced(self.source, self.span, at);
+        let (what, help) = match is_window {
+            true => ("a window function", "give it a name in a subquery and look at it outside, or write `qualify`"),
+            false => ("an aggregate", "write the condition in `having`, behind `group by`"),
+        };
+        self.diagnostics.push(
+            Diagnostic::error(Code::InvalidQuery, format!("`{clause}` can't look at {what}"))
+                .at(at, format!("worked out behind `{clause}`"))
+                .with_help(help),
+        );
+    }
+
     /// A clause of the slice that stands behind the query is read as the name of a table with its columns.
     fn alias(&mut self, alias: Option<&TableAlias>) {
         let Some(alias) = alias.filter(|alias| !alias.explicit && alias.name.quote_style.is_none()) else { return };
@@ -147,6 +165,40 @@ impl Ignored<'_> {
                     "move it above `select`; if it is meant as a name of the table, write `as {name} (…)`"
                 )),
         );
+    }
+}
+
+/// Looks for the first window or aggregate of an expression, outside of subqueries.
+struct Early {
+    depth: usize,
+    found: Option<(Expr, bool)>,
+    aggregates: bool,
+}
+
+impl Visitor for Early {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        let (0, Expr::Function(function)) = (self.depth, expr) else { return ControlFlow::Continue(()) };
+        let name = function.name.0.last().and_then(ObjectNamePart::as_ident).map(fold).unwrap_or_default();
+        let is_window = function.over.is_some();
+        let is_aggregate =
+            engine().aggregate_functions().contains_key(&name) && !engine().scalar_functions().contains_key(&name);
+        if is_window || (is_aggregate && !self.aggregates) {
+            self.found = Some((expr.clone(), is_window));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -205,13 +257,13 @@ impl Visitor for Ignored<'_> {
             from: _,
             lateral_views,
             prewhere,
-            selection: _,
+            selection,
             connect_by,
             group_by,
             cluster_by,
             distribute_by,
             sort_by,
-            having: _,
+            having,
             named_window: _,
             qualify: _,
             window_before_qualify: _,
@@ -246,6 +298,17 @@ impl Visitor for Ignored<'_> {
         }
         self.grouping(group_by, at);
         self.wildcards(projection);
+        if let Some(condition) = selection {
+            self.too_early(condition, "where", false);
+        }
+        if let Some(condition) = having {
+            self.too_early(condition, "having", true);
+        }
+        if let GroupByExpr::Expressions(keys, _) = group_by {
+            for key in keys {
+                self.too_early(key, "group by", true);
+            }
+        }
         ControlFlow::Continue(())
     }
 

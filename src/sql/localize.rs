@@ -8,7 +8,8 @@
 use super::parse::{balanced, byte_span, fold};
 use crate::text::{SourceText, Span};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, Select, SelectItem, Spanned, Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, ObjectNamePart, Query, Select, SelectItem, Spanned, TableFactor, Value, ValueWithSpan, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -147,6 +148,29 @@ pub fn without(query: &Query, index: usize) -> Query {
     let _ = VisitMut::visit(&mut copy, &mut NameColumns);
     let _ = VisitMut::visit(&mut copy, &mut Replace { index, next: 0 });
     copy
+}
+
+/// What the tables of a query and of all its subqueries are called, folded.
+pub fn tables(query: &Query) -> Vec<String> {
+    struct Tables(Vec<String>);
+    impl Visitor for Tables {
+        type Break = ();
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            match factor {
+                TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+                    self.0.push(fold(&alias.name));
+                }
+                TableFactor::Table { name, .. } => {
+                    self.0.extend(name.0.last().and_then(ObjectNamePart::as_ident).map(fold));
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut tables = Tables(Vec::new());
+    let _ = query.visit(&mut tables);
+    tables.0
 }
 
 /// The folded names of columns that the expressions inside `span` mention.

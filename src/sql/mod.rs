@@ -21,6 +21,7 @@ mod lazy;
 mod names;
 mod limits;
 mod localize;
+mod mistake;
 mod optimizer;
 mod parse;
 mod plan;

@@ -1,7 +1,7 @@
 //! Text → tokens in the file's coordinates → one query, with the relations it names.
 
 use super::limits::{QueryLimits, exceeded};
-use super::{error, gate, ignored};
+use super::{error, gate, ignored, mistake};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{LineColumn, SourceText, Span};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Spanned, Statement, TableFactor};
@@ -348,6 +348,9 @@ fn parse_tokens(
             .at(at, "a second statement")
             .with_help("each query needs a place of its own: a slice for each, or one call for each")
     } else {
+        if let Some(known) = mistake::known(&tokens, source, span, at) {
+            return Err(vec![known]);
+        }
         let diagnostic = Diagnostic::error(Code::SqlSyntax, format!("expected the end of the query, found `{found}`"))
             .at(at, "the query could end before this");
         match missing_comma(&tokens, source, span, at) {
@@ -381,6 +384,9 @@ fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parse
         });
         token.map_or(end, |token| byte_span(source, span, token.span))
     });
+    if let Some(known) = mistake::known(tokens, source, span, at) {
+        return known;
+    }
     let (expected, found) = match message.trim_start_matches("sql parser error: ").split_once(", found: ") {
         Some((expected, found)) => (expected.trim_start_matches("Expected: ").to_owned(), Some(found.to_owned())),
         None => (message.to_owned(), None),

@@ -267,6 +267,18 @@ fn record(
             });
             span = span.or(place.map(|place| place.span));
         }
+        if let Some(table) = what.unknown_table().filter(|table| localize::tables(query).contains(table)) {
+            // A query around this one reads it.
+            what = error::no_column_of(table, one, &columns);
+        }
+        if what.label == error::NO_TABLE {
+            // The table is what stands in front of the last dot.
+            let of_table = |at: Span| {
+                let dot = source.text()[at.range()].rfind('.')?;
+                Some(Span { end: at.start + u32::try_from(dot).ok()?, ..at })
+            };
+            span = span.map(|span| of_table(span).unwrap_or(span));
+        }
         // `using (…)` names columns without places.
         let named = || what.name.as_ref().and_then(|name| only_mention(name, source, parsed.span));
         let at = span.or_else(named).unwrap_or(parsed.span);
@@ -274,9 +286,12 @@ fn record(
         let mentioned = localize::names_within(query, source, parsed.span, at);
         // An expression around one that was replaced fails because of that.
         let around = known.spans.iter().any(|span| at.start <= span.start && span.end <= at.end && at != parsed.span);
-        let follows = around || mentioned.iter().any(|name| known.poisoned.contains(name));
+        let follows = around
+            || mentioned.iter().any(|name| known.poisoned.contains(name))
+            || known.spans.iter().any(|span| of_replaced(&what, source.text()[span.range()].trim()));
+        let again = |other: &Diagnostic| what.label == error::NO_TABLE && other.message == what.message;
         let told = found.diagnostics.iter().any(|other| other.span == Some(at) && other.code == what.code);
-        if follows {
+        if follows || found.diagnostics.iter().any(again) {
             found.silent = true;
         } else if !told {
             found.diagnostics.push(with_related(what.at(at), one, &what, source, parsed.span));
@@ -298,6 +313,21 @@ fn record(
         })
     };
     places.iter().filter(|place| !nested(place)).copied().collect()
+}
+
+/// Whether an error follows from an expression having been replaced, `replaced` as it was written: it has no type then, is no group
+/// key, and a column of it is called as it was, which isn't what it should be called.
+fn of_replaced(what: &PlanError, replaced: &str) -> bool {
+    let name = replaced.rsplit('.').next().unwrap_or(replaced).to_lowercase();
+    let suggested = || what.help.as_ref().is_some_and(|help| help.contains(&format!("`{name}`")));
+    match what.code {
+        Code::TypeMismatch => {
+            what.message.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("null"))
+        }
+        Code::NotGrouped => true,
+        Code::UnknownColumn => suggested(),
+        _ => false,
+    }
 }
 
 /// The one place of a query where a name stands.
