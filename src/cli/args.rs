@@ -132,6 +132,9 @@ pub enum TemplateName {
 pub struct CheckArgs {
     /// Show only the findings of these files and folders
     pub paths: Vec<PathBuf>,
+    /// Check again whenever a file changes, until interrupted
+    #[arg(long)]
+    pub watch: bool,
     #[arg(long, value_enum, default_value_t = DiagnosticFormat::Human, value_name = "FORMAT")]
     pub format: DiagnosticFormat,
 }

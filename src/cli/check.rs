@@ -1,8 +1,8 @@
 //! `pie check`
 
 use super::args::{CheckArgs, Cli, DiagnosticFormat};
-use super::output::{GREEN, Streams, count, paint};
-use super::{Outcome, exit};
+use super::output::{DIM, GREEN, Streams, count, paint};
+use super::{Outcome, Stop, exit};
 use crate::diagnostic::report::Report;
 use crate::diagnostic::{Diagnostic, json};
 use crate::text::FileId;
@@ -10,6 +10,38 @@ use crate::workspace;
 use serde_json::json;
 
 pub fn run(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
+    if args.watch {
+        return watch(cli, args, streams);
+    }
+    once(cli, args, streams)
+}
+
+/// Checks now and after each change. What happens while a check runs is looked at by the next one.
+fn watch(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
+    let root = workspace::find_root(&cli.directory)?;
+    let changes =
+        workspace::watch(&root).map_err(|error| Stop::Usage(format!("can't watch {}: {error}", root.display())))?;
+    // Values of a check are needed no more after it, and there are many checks.
+    let last = std::mem::replace(&mut streams.last, false);
+    loop {
+        let checked = once(cli, args, streams);
+        // A project that is broken for now is no reason to stop.
+        if let Err(Stop::Diagnostics(diagnostics, sources)) = &checked {
+            streams.tell(diagnostics, sources)?;
+        } else {
+            checked?;
+        }
+        streams.out.flush()?;
+        writeln!(streams.err, "{}", paint(streams.color, DIM, "watching; Ctrl-C ends it"))?;
+        streams.err.flush()?;
+        if !changes.wait() {
+            streams.last = last;
+            return Ok(exit::CLEAN);
+        }
+    }
+}
+
+fn once(cli: &Cli, args: &CheckArgs, streams: &mut Streams) -> Outcome {
     let project = super::project(cli)?;
     let sources = &project.workspace.sources;
     let wanted = super::fmt::selection(cli, &project.workspace, &args.paths)?;

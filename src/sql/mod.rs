@@ -12,6 +12,7 @@
 mod around;
 mod catalog;
 mod complete;
+mod constants;
 mod engine;
 mod error;
 mod exact;

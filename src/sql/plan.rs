@@ -3,6 +3,7 @@
 use super::around;
 use super::catalog::{Catalog, key_of, relation_of};
 use super::complete;
+use super::constants;
 use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
@@ -123,6 +124,9 @@ fn plan_with(
             found.diagnostics.push(wrong.at(place.map_or(parsed.span, |place| place.span)));
         }
         let clean = poisoned_spans.is_empty() && !found.silent;
+        if clean {
+            found.diagnostics.extend(constants::wrong(&plan, source, parsed.span));
+        }
         let plan = if clean && close { closed(plan, &tree, parsed, source, &mut found) } else { plan };
         let errors = found.diagnostics.iter().any(Diagnostic::is_error);
         diagnostic::sort(&mut found.diagnostics);

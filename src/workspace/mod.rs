@@ -6,9 +6,11 @@
 
 mod config;
 mod revision;
+mod watch;
 
 pub use config::{Config, Limits};
 pub use revision::{Revision, load_revision, merge_base};
+pub use watch::{Changes, watch};
 
 use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::text::{FileId, SourceMap};
