@@ -296,18 +296,15 @@ fn inside(
             }
             words(&mut found);
         }
-        (_, Some(clause)) if clause.ends_with("columns") => {
-            // Behind a name comes its type.
-            if !before.ends_with(['(', ',']) {
-                let of = |name: &&str| Candidate {
-                    kind: CandidateKind::Type,
-                    label: (*name).to_owned(),
-                    detail: String::new(),
-                    insert: None,
-                };
-                found.extend(TYPES.iter().map(|name| of(&name)));
-                found.push(keyword("not null", "every row has a value"));
-            }
+        // Behind a name comes its type.
+        (_, Some(clause)) if clause.ends_with("columns") && !before.ends_with(['(', ',']) => {
+            found.extend(TYPES.iter().map(|name| Candidate {
+                kind: CandidateKind::Type,
+                label: (*name).to_owned(),
+                detail: String::new(),
+                insert: None,
+            }));
+            found.push(keyword("not null", "every row has a value"));
         }
         ("domain", _) => found.push(keyword("owner", "who answers for it: `owner 'team@example.com'`")),
         ("source", None) => {
@@ -353,7 +350,7 @@ fn inside(
 
 fn own_name(place: &Place) -> Option<RelationName> {
     let (domain, name) = place.name.split_once('.')?;
-    Some(RelationName::new(&domain.to_lowercase(), &name.to_lowercase()))
+    Some(RelationName::new(domain.to_lowercase(), name.to_lowercase()))
 }
 
 fn words(found: &mut Vec<Candidate>) {

@@ -100,17 +100,10 @@ impl Session {
         let paths: Vec<PathBuf> = uris.iter().filter_map(|uri| convert::path(uri)).collect();
         let roots: BTreeSet<PathBuf> = self.projects.keys().cloned().collect();
         for root in roots {
-            let concerns = |path: &&PathBuf| path.starts_with(&root);
-            // What the editor itself has open is known better already.
+            // What the editor itself has open is known better already, unless it is gone.
             let is_open = |path: &PathBuf| self.documents.values().any(|open| open.path.as_ref() == Some(path));
-            if paths.iter().filter(concerns).any(|path| !path.ends_with(CONFIG_FILE) && is_open(path) && path.is_file())
-            {
-                let others = paths.iter().filter(concerns).any(|path| !is_open(path) || !path.is_file());
-                if !others {
-                    continue;
-                }
-            }
-            if paths.iter().any(|path| path.starts_with(&root)) {
+            let is_news = |path: &PathBuf| path.starts_with(&root) && !(is_open(path) && path.is_file());
+            if paths.iter().any(is_news) {
                 self.reload(&root);
             }
         }

@@ -57,10 +57,13 @@ pub(super) fn wrong(plan: &LogicalPlan, source: &SourceText, span: Span) -> Vec<
 
 /// A text that can't be read as a value of a type.
 fn text(value: &ScalarValue, to: &DataType, found: &mut Vec<(String, DataType)>) {
-    let (ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text))) = value else {
+    let (ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text))) =
+        value
+    else {
         return;
     };
-    let reads = matches!(to, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_) | DataType::Boolean) || to.is_numeric();
+    let reads = matches!(to, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_) | DataType::Boolean)
+        || to.is_numeric();
     let options = CastOptions { safe: false, ..CastOptions::default() };
     if reads && value.cast_to_with_options(to, &options).is_err() {
         found.push((text.clone(), to.clone()));
@@ -100,7 +103,8 @@ fn unreadable(text: &str, to: &DataType) -> Diagnostic {
         DataType::Date32 => diagnostic.with_help("a date is written year first: `'2026-01-31'`"),
         DataType::Timestamp(..) => diagnostic.with_help("a timestamp is written year first: `'2026-01-31 12:00:00'`"),
         DataType::Boolean => diagnostic.with_help("a boolean is `true` or `false`, without quotes"),
-        _ => diagnostic.with_help("a number stands without quotes; to compare texts, cast the other side: `cast(… as text)`"),
+        _ => diagnostic
+            .with_help("a number stands without quotes; to compare texts, cast the other side: `cast(… as text)`"),
     }
 }
 
@@ -108,15 +112,18 @@ fn tokens(source: &SourceText, span: Span) -> Vec<(Token, Span)> {
     let body = &source.text()[span.range()];
     let origin = source.position(span.start);
     let mut found: Vec<TokenWithSpan> = Vec::new();
-    let shifted = Tokenizer::new(&GenericDialect {}, body).tokenize_with_location_into_buf_with_mapper(&mut found, |mut token| {
-        for place in [&mut token.span.start, &mut token.span.end] {
-            if place.line == 1 {
-                place.column += u64::from(origin.column) - 1;
+    let shifted = Tokenizer::new(&GenericDialect {}, body).tokenize_with_location_into_buf_with_mapper(
+        &mut found,
+        |mut token| {
+            for place in [&mut token.span.start, &mut token.span.end] {
+                if place.line == 1 {
+                    place.column += u64::from(origin.column) - 1;
+                }
+                place.line += u64::from(origin.line) - 1;
             }
-            place.line += u64::from(origin.line) - 1;
-        }
-        token
-    });
+            token
+        },
+    );
     // The query was read before.
     if shifted.is_err() {
         return Vec::new();

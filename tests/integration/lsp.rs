@@ -604,11 +604,11 @@ fn random_edits_end_with_what_a_fresh_check_finds() {
             at
         };
         let start = boundary(random.below(text.len() + 1));
-        match random.below(12) {
-            0 => texts.insert(path.clone(), String::new()),
-            1 | 2 => texts.insert(path.clone(), original[&path].clone()),
+        let whole = match random.below(12) {
+            0 => Some(String::new()),
+            1 | 2 => Some(original[&path].clone()),
             3 => {
-                // Saved, and changed by another program at the same time.
+                // Saved, and told by another program at the same time.
                 write(editor.dir.path(), &path, &text);
                 let uri = editor.uri(&path);
                 editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [{ "uri": uri, "type": 2 }] }));
@@ -624,9 +624,12 @@ fn random_edits_end_with_what_a_fresh_check_finds() {
                 texts.insert(path.clone(), new);
                 None
             }
+        };
+        if let Some(text) = whole {
+            editor.replace(&path, &text);
+            texts.insert(path.clone(), text);
         }
-        .map(|_| editor.replace(&path, &texts[&path]));
-        if steps % 10 == 0 || until.is_none() && steps == 150 {
+        if steps.is_multiple_of(10) {
             editor.settle();
             for (path, text) in &texts {
                 write(editor.dir.path(), path, text);

@@ -18,3 +18,4 @@ mod properties;
 mod schemas;
 mod spec;
 mod store;
+mod watch;
