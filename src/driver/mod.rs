@@ -23,7 +23,7 @@ pub use hold::{hold, is_held, release, rollback};
 pub use promote::{Difference, Item, Promotion, Shown, promote};
 pub use query::{Published, emit_physical, query, show, tables};
 pub use session::{Early, Session, SliceHeads};
-pub use status::{SliceState, SliceStatus, duration, overdue, stale_since, status};
+pub use status::{SliceState, SliceStatus, duration, overdue, served, stale_since, status};
 pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};
 
 use crate::diagnostic::{Diagnostic, Failed};

@@ -139,6 +139,33 @@ pub async fn overdue(
     Ok(since.iter().filter_map(warning).collect())
 }
 
+/// What a project's store in a folder serves of a slice, in words: version, rows, age, and whether it is held or behind. Looks at one
+/// record; `None` where nothing is served, the store can't be read, or is elsewhere than on this machine.
+pub async fn served(project: &Project, slice: &RelationName) -> Option<String> {
+    let crate::store::Location::Folder { path, .. } = &project.workspace.config.store else { return None };
+    if !path.is_dir() {
+        return None;
+    }
+    let session = Session::open(project).await.ok()?;
+    let head = session.store.slice_head(slice).await.ok()??;
+    let record = &head.record;
+    record.build.as_ref()?;
+    let published = record.published_at.as_ref().unwrap_or(&record.created_at);
+    let age = (session.stamp.now - time(published)?).num_seconds().max(0);
+    let plural = if record.rows == 1 { "" } else { "s" };
+    let mut text =
+        format!("serves version {}, {} row{plural}, published {} ago", head.number, record.rows, duration(age));
+    if super::is_held(record, session.stamp.now) {
+        let reason = record.reason.as_deref().unwrap_or("no reason given");
+        text.push_str(&format!("; held: {reason}"));
+    }
+    if !record.stale_inputs.is_empty() {
+        let names: Vec<String> = record.stale_inputs.iter().map(|input| format!("`{}`", input.name)).collect();
+        text.push_str(&format!("; built on older versions of {}", names.join(", ")));
+    }
+    Some(text)
+}
+
 /// A number of seconds in its largest unit.
 pub fn duration(seconds: i64) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];

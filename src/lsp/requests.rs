@@ -2,6 +2,7 @@
 
 use super::convert::{self, Position};
 use super::session::{Place, Session};
+use crate::driver;
 use crate::ide::{self, CandidateKind, Item, ItemKind, Role, Symbol, View};
 use crate::name::RelationName;
 use crate::resolve::RelationDeclaration;
@@ -73,8 +74,18 @@ fn offset(place: &Place, parameters: &Value) -> Option<u32> {
 fn hover(session: &mut Session, uri: &str, parameters: &Value) -> Option<Value> {
     let place = session.place(uri)?;
     let found = ide::hover(&place.view, place.file, offset(&place, parameters)?)?;
-    let contents = json!({ "kind": "markdown", "value": found.markdown });
+    let mut text = found.markdown;
+    if let Some(served) = found.slice.and_then(|slice| served(&place.view, &slice)) {
+        text.push_str(&format!("\n{served}\n"));
+    }
+    let contents = json!({ "kind": "markdown", "value": text });
     Some(json!({ "contents": contents, "range": convert::range(place.text(), found.span) }))
+}
+
+/// What is served of a slice, from a store on this machine.
+fn served(view: &View, slice: &RelationName) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    runtime.block_on(driver::served(&view.project, slice))
 }
 
 fn location(session: &Session, view: &View, span: Span) -> Value {

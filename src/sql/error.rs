@@ -1,6 +1,7 @@
 //! DataFusion's planning errors → diagnostics: a code by what went wrong, a sentence that speaks of the query, and a
 //! suggestion where a name is near.
 
+use super::engine::engine;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::text::Span;
 use datafusion::common::{DataFusionError, SchemaError};
@@ -51,6 +52,10 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     };
     if has("invalid function") {
         let name = between_quotes(&text).unwrap_or_default();
+        if engine().window_functions().contains_key(&name) {
+            let help = format!("say over which rows: `{name}(…) over (order by …)`");
+            return new(Code::InvalidQuery, format!("`{name}` needs `over (…)`"), "a window function", Some(help));
+        }
         let help = suggest_function(&name);
         return PlanError {
             code: Code::UnknownFunction,
@@ -103,6 +108,16 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
         return new(Code::Unsupported, message, "not supported", Some("say it in another way".to_owned()));
     }
     if let DataFusionError::NotImplemented(_) = root {
+        let elsewhere = [
+            ("top", "`limit 10` at the end takes the first ten rows"),
+            ("minus", "write `except`"),
+            ("any in like", "join several `like` by `or`"),
+            ("sort by", "leave it out; `sort by (…)` above the query orders the rows"),
+        ];
+        if let Some((word, help)) = elsewhere.into_iter().find(|(word, _)| lowered.trim().starts_with(word)) {
+            let word = if word.starts_with("any") { "like any" } else { word };
+            return new(Code::Unsupported, format!("`{word}` isn't supported"), "not supported", Some(help.to_owned()));
+        }
         return new(Code::Unsupported, sentence(&text), "not supported", Some("say it in another way".to_owned()));
     }
     let types = [
@@ -220,7 +235,7 @@ fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
                 code: Code::UnknownColumn,
                 message,
                 label: "no such column".to_owned(),
-                help: did_you_mean(&field.name, candidates),
+                help: did_you_mean(&field.name, candidates.clone()).map(|help| in_quotes(help, &candidates)),
                 name: Some(field.name.clone()),
             }
         }
@@ -241,6 +256,18 @@ fn read_schema_error(error: &SchemaError, columns: &[String]) -> PlanError {
             }
         }
     }
+}
+
+/// Names in a help as a query has to write them: in double quotes unless they are plain and lower case.
+fn in_quotes(help: String, names: &[&str]) -> String {
+    let is_plain = |name: &&str| {
+        name.starts_with(|first: char| first.is_lowercase() || first == '_')
+            && name.chars().all(|next| next.is_lowercase() || next.is_numeric() || next == '_')
+    };
+    names
+        .iter()
+        .filter(|name| !is_plain(name))
+        .fold(help, |help, name| help.replace(&format!("`{name}`"), &format!("`\"{}\"`", name.replace('"', "\"\""))))
 }
 
 /// `and` and `or` of something else than conditions. `Null` stands where an error was told before.

@@ -135,8 +135,8 @@ impl Gate<'_> {
                 .at(at, "the time of the build isn't data")
                 .with_note("a slice is a function of what it reads; that is how pie knows what is fresh")
                 .with_help(
-                    "take the time from the data: the newest row, `(select max(block_at) from transfers)`, or a column of a \
-                     source; or leave the filter to the query that reads the slice",
+                    "take the time from the data: a column of a source, or its newest value, `(select max(COLUMN) from SOURCE)`; \
+                     or leave the filter to the query that reads the slice",
                 )
         } else if is(&CHANCE) && !known_and_pure || matches!(known, Some(Volatility::Volatile)) {
             Diagnostic::error(Code::ChanceFunction, format!("`{folded}` gives another value each time"))

@@ -289,6 +289,31 @@ fn a_name_tells_what_it_is_and_leads_to_where_it_is() {
     assert_eq!(typed.len(), 2, "{references:#}");
 }
 
+#[test]
+fn a_slice_tells_what_is_served_of_it() {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    write(dir.path(), "pie.toml", "[project]\nname = \"edited\"\n");
+    write(dir.path(), "main.pie", DECLARATIONS);
+    std::fs::create_dir(dir.path().join("raw")).expect("a folder can be made");
+    write(dir.path(), "raw/a.csv", "id,amount,state\n1,20,🥧\n2,5,🥧\n");
+    let mut editor = Editor::start_in(dir);
+    editor.open("main.pie", DECLARATIONS);
+    let place = editor.at("main.pie", DECLARATIONS, "large {");
+    let hover = |editor: &mut Editor| {
+        let hover = editor.ask("textDocument/hover", place.clone());
+        hover["contents"]["value"].as_str().expect("markdown").to_owned()
+    };
+    assert!(!hover(&mut editor).contains("serves"));
+    assert!(!editor.dir.path().join(".pie/store").exists(), "looking makes no store");
+    let built = pie::run(editor.dir.path(), &["build", "--freeze"]);
+    assert_eq!(built.code, 0, "{}", built.transcript());
+    let text = hover(&mut editor);
+    assert!(text.contains("serves version 1, 1 row, published ") && text.contains(" ago"), "{text}");
+    let held = pie::run(editor.dir.path(), &["hold", "large", "--reason", "the board looks"]);
+    assert_eq!(held.code, 0, "{}", held.transcript());
+    assert!(hover(&mut editor).contains("; held: the board looks"));
+}
+
 /// Applies the edits of an answer to texts by path.
 fn applied(editor: &Editor, edit: &Value, files: &[(&str, &str)]) -> BTreeMap<String, String> {
     let typed: lsp::WorkspaceEdit = serde_json::from_value(edit.clone()).expect("an edit of the protocol");

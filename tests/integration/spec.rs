@@ -45,6 +45,12 @@ fn error_pages() {
     check("spec/errors");
 }
 
+/// Mistakes, and what is said of each.
+#[test]
+fn broken_pages() {
+    check("spec/broken");
+}
+
 /// The Markdown pages of a folder of the package, by name.
 pub fn pages(folder: &str) -> Vec<Page> {
     let entries = std::fs::read_dir(pie::package().join(folder)).expect("the folder of pages is there");

@@ -61,8 +61,9 @@ const show = ({ line, text, scopes }: Token) => `line ${line}: \`${text}\` ${sco
 function filesBelow(folder: string): string[] {
   return fs
     .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.pie'))
     .map((name) => path.join(folder, name))
+    // `.pie` alone is the folder of a project that was built.
+    .filter((file) => file.endsWith('.pie') && fs.statSync(file).isFile())
     .sort();
 }
 
