@@ -142,7 +142,7 @@ pub struct CheckArgs {
 /// Say what a change means: slices and columns that mean something else, what is rebuilt, and which promises it breaks
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  pie diff HEAD                           what the edits since the last commit mean\n  pie diff --merge-base origin/main       what a branch means, as a pull request shows it\n  pie diff v1.4 v1.5 --format json\n\nCompares two git revisions by their text alone: no data, no store. Exits with 1 where a promise to another\ndomain is broken."
+    after_help = "Examples:\n  pie diff HEAD                           what the edits since the last commit mean\n  pie diff --merge-base origin/main       what a branch means, as a pull request shows it\n  pie diff v1.4 v1.5 --format json\n\nCompares two git revisions by their text alone: no data, no store.\nExits with 1 where a promise to another domain is broken."
 )]
 pub struct DiffArgs {
     /// The older git revision
