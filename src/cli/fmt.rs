@@ -20,8 +20,8 @@ pub fn run(cli: &Cli, args: &FmtArgs, streams: &mut Streams) -> Outcome {
     for id in workspace.files.iter().filter(|id| wanted.contains(id)) {
         let source = workspace.sources.get(*id);
         let parse = syntax::parse(*id, source.text());
-        if !parse.diagnostics.is_empty() {
-            broken.extend(parse.diagnostics);
+        if parse.diagnostics.iter().any(Diagnostic::is_error) {
+            broken.extend(parse.diagnostics.into_iter().filter(Diagnostic::is_error));
             continue;
         }
         let formatted = syntax::format::format(&parse.file, source.text());

@@ -149,6 +149,8 @@ codes! {
     NullComparison = "W0103" "null-comparison",
     UnverifiedPromise = "W0104" "unverified-promise",
     OpenChoice = "W0105" "open-choice",
+    DeceptiveCharacter = "W0106" "deceptive-character",
+    ConfusableName = "W0107" "confusable-name",
     OlderVersion = "W0601" "older-version",
     Overdue = "W0602" "overdue",
     ContractChanged = "W0901" "contract-changed",

@@ -8,9 +8,11 @@ pub mod human;
 pub mod json;
 pub mod report;
 mod suggest;
+mod unseen;
 
 pub use codes::{Code, Page, explain};
 pub use suggest::{did_you_mean, nearest};
+pub use unseen::{Trick, Unseen, unseen};
 
 use crate::text::Span;
 

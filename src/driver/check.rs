@@ -1,13 +1,15 @@
 //! Everything that can be said of a project offline.
 
+use super::Upkeep;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::memo::Memo;
+use crate::name::RelationName;
 use crate::parallel;
-use crate::resolve;
-use crate::semantic::{self, SemanticModel};
+use crate::resolve::{self, Declared, Findings};
+use crate::semantic::{self, Knowledge, SemanticModel};
 use crate::sql::ENGINE_VERSION;
 use crate::syntax::{self, Parse};
-use crate::text::FileId;
+use crate::text::{FileId, Span};
 use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +28,20 @@ pub struct Project {
 impl Project {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// What was found in a file.
+    pub fn found_in(&self, file: FileId) -> &[Diagnostic] {
+        let of = |found: &Diagnostic| found.span.map(|span| span.file);
+        let start = self.diagnostics.partition_point(|found| of(found) < Some(file));
+        let end = self.diagnostics.partition_point(|found| of(found) <= Some(file));
+        &self.diagnostics[start..end]
+    }
+
+    /// The syntax tree of a file.
+    pub fn parse_of(&self, file: FileId) -> Option<&Parse> {
+        let position = self.parses.binary_search_by_key(&file, |parse| parse.file.id).ok()?;
+        self.parses.get(position)
     }
 }
 
@@ -66,37 +82,93 @@ pub fn parse(workspace: &Workspace) -> Vec<Parse> {
 /// As [`check_with`], of files that are parsed already, in the order of the workspace. What is found out stays in memory: the memo
 /// isn't saved.
 pub fn check_parsed(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> Project {
-    let mut diagnostics = workspace.diagnostics.clone();
-    diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
-    let files: Vec<_> = parses.iter().map(|parse| parse.file.clone()).collect();
-    let declared = resolve::resolve(&files, &workspace.sources, &workspace.config.limits.query, &memo);
-    diagnostics.extend(declared.diagnostics);
-    let complete = !diagnostics.iter().any(Diagnostic::is_error);
-    let (mut model, found) = semantic::analyze(declared.declarations, &workspace.sources, &memo);
-    model.complete = complete;
-    diagnostics.extend(found);
-    diagnostic::sort(&mut diagnostics);
-    cap(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
-    Project { workspace, parses, model: Arc::new(model), diagnostics, memo }
+    checked(workspace, parses, memo).0
 }
 
-/// Keeps the first findings of each file and says how many more there are.
-fn cap(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
-    let mut counts: BTreeMap<FileId, usize> = BTreeMap::new();
-    diagnostics.retain(|diagnostic| {
-        let Some(span) = diagnostic.span else { return true };
-        let count = counts.entry(span.file).or_default();
-        *count += 1;
-        *count <= limit
-    });
-    for (file, count) in counts.into_iter().filter(|(_, count)| *count > limit) {
-        diagnostics.push(
-            Diagnostic::error(
-                Code::LimitExceeded,
-                format!("{} more findings in this file aren't shown", count - limit),
-            )
-            .at(crate::text::Span::new(file, 0, 0), "in this file")
-            .with_help("mend the first ones and check again"),
-        );
+/// As [`check_parsed`], with what is needed to follow edits.
+pub fn check_and_keep(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> (Project, Upkeep) {
+    let (project, facts) = checked(workspace, parses, memo);
+    let upkeep = Upkeep::new(&project, facts);
+    (project, upkeep)
+}
+
+/// What a check finds out besides the project.
+pub(super) struct Facts {
+    pub knowledge: Knowledge,
+    pub declared: BTreeMap<RelationName, Findings>,
+    pub of_tests: Vec<Vec<Diagnostic>>,
+    pub typed: BTreeMap<RelationName, Vec<Diagnostic>>,
+    pub lookalikes: Vec<Diagnostic>,
+    /// What is declared twice, and what reads itself.
+    pub knots: Vec<Diagnostic>,
+}
+
+pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> (Project, Facts) {
+    let mut diagnostics = workspace.diagnostics.clone();
+    diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
+    let files = parses.iter().map(|parse| &parse.file);
+    let declared = resolve::resolve(files, &workspace.sources, &workspace.config.limits.query, &memo);
+    diagnostics.extend(declared.diagnostics().cloned());
+    let complete = !diagnostics.iter().any(Diagnostic::is_error);
+    let Declared { declarations, of, of_tests, duplicates, lookalikes } = declared;
+    let mut analysis = semantic::analyze(declarations, &workspace.sources, &memo);
+    analysis.model.complete = complete;
+    diagnostics.extend(analysis.diagnostics().cloned());
+    arrange(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
+    let facts = Facts {
+        knowledge: analysis.knowledge,
+        declared: of,
+        of_tests,
+        typed: analysis.of,
+        lookalikes,
+        knots: duplicates.into_iter().chain(analysis.cycles).collect(),
+    };
+    (Project { workspace, parses, model: Arc::new(analysis.model), diagnostics, memo }, facts)
+}
+
+/// Sorts findings by place, keeps the first ones of each file, and says behind them how many more there are.
+pub(super) fn arrange(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
+    diagnostic::sort(diagnostics);
+    fold_lookalikes(diagnostics);
+    let file = |diagnostic: &Diagnostic| diagnostic.span.map(|span| span.file);
+    if diagnostics.chunk_by(|one, other| file(one) == file(other)).all(|found| found.len() <= limit) {
+        return;
     }
+    let mut kept = Vec::with_capacity(diagnostics.len());
+    for found in diagnostics.chunk_by(|one, other| file(one) == file(other)) {
+        let shown = if file(&found[0]).is_some() { found.len().min(limit) } else { found.len() };
+        kept.extend_from_slice(&found[..shown]);
+        if let Some(file) = file(&found[0]).filter(|_| shown < found.len()) {
+            let message = format!("{} more findings in this file aren't shown", found.len() - shown);
+            kept.push(
+                Diagnostic::error(Code::LimitExceeded, message)
+                    .at(Span::new(file, 0, 0), "in this file")
+                    .with_help("mend the first ones and check again"),
+            );
+        }
+    }
+    *diagnostics = kept;
+}
+
+/// A sign that only looks like one of the language is most often an error too: then it is told once, by the error.
+fn fold_lookalikes(diagnostics: &mut Vec<Diagnostic>) {
+    let is_lookalike = |found: &Diagnostic| found.code == Code::ConfusableName;
+    if !diagnostics.iter().any(is_lookalike) {
+        return;
+    }
+    let start = |found: &Diagnostic| found.span.map(|span| (span.file, span.start));
+    let mut folded: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+    for found in diagnostics.drain(..) {
+        let error = folded.iter_mut().rev().take_while(|one| start(one) == start(&found)).find(|one| one.is_error());
+        match error {
+            Some(error) if is_lookalike(&found) => {
+                let help = found.help.map(|help| format!(": {help}")).unwrap_or_default();
+                error.help = Some(format!("{}{help}", found.message));
+                error.notes.extend(found.notes);
+                error.fixes = found.fixes;
+            }
+            _ => folded.push(found),
+        }
+    }
+    *diagnostics = folded;
 }

@@ -12,10 +12,11 @@ mod query;
 mod session;
 mod state;
 mod status;
+mod upkeep;
 mod verify;
 
 pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
-pub use check::{Project, check, check_parsed, check_with, memo_of, parse};
+pub use check::{Project, check, check_and_keep, check_parsed, check_with, memo_of, parse};
 pub use diff::{Compared, compare, compare_workspaces};
 pub use environment::{EnvironmentReport, environments, remove_environment};
 pub use freeze::{SourceReport, freeze};
@@ -24,6 +25,7 @@ pub use promote::{Difference, Item, Promotion, Shown, promote};
 pub use query::{Published, emit_physical, query, show, tables};
 pub use session::{Early, Session, SliceHeads};
 pub use status::{SliceState, SliceStatus, duration, overdue, served, stale_since, status};
+pub use upkeep::Upkeep;
 pub use verify::{SliceVerification, Surplus, VerifyReport, VerifyStatus, VerifyStep, verify};
 
 use crate::diagnostic::{Diagnostic, Failed};

@@ -31,16 +31,9 @@ pub fn build(declarations: &Declarations) -> (DependencyGraph, Vec<Diagnostic>) 
     let mut graph = DiGraph::new();
     let nodes: BTreeMap<RelationName, NodeIndex> =
         declarations.relations.keys().map(|name| (name.clone(), graph.add_node(name.clone()))).collect();
-    let mut edges = BTreeSet::new();
-    for ((name, declaration), to) in declarations.relations.iter().zip(nodes.values()) {
-        for read in declaration.reads().chain(check_reads(declaration)) {
-            if let Some(from) = nodes.get(&read.of) {
-                // A check may read its own slice: it runs on rows that are built.
-                let own_check = from == to && !declaration.reads().any(|read| &read.of == name);
-                if !own_check && edges.insert((*from, *to)) {
-                    graph.add_edge(*from, *to, ());
-                }
-            }
+    for (declaration, to) in declarations.relations.values().zip(nodes.values()) {
+        for from in declaration.inputs().into_iter().filter_map(|input| nodes.get(input)) {
+            graph.add_edge(*from, *to, ());
         }
     }
     let (cyclic, diagnostics) = cycle::find(&graph, declarations);
@@ -49,18 +42,14 @@ pub fn build(declarations: &Declarations) -> (DependencyGraph, Vec<Diagnostic>) 
     (built, diagnostics)
 }
 
-fn check_reads(declaration: &crate::resolve::RelationDeclaration) -> impl Iterator<Item = &crate::resolve::Read> {
-    let slice = match declaration {
-        crate::resolve::RelationDeclaration::Source(_) => None,
-        crate::resolve::RelationDeclaration::Slice(slice) => Some(slice),
-    };
-    slice.into_iter().flat_map(|slice| slice.checks.iter().flat_map(|check| &check.reads))
-}
-
 impl DependencyGraph {
     /// All names in dependency order, then by name: what is read comes before its readers. Members of cycles are left out.
     pub fn order(&self) -> &[RelationName] {
         &self.order
+    }
+
+    pub fn contains(&self, name: &RelationName) -> bool {
+        self.nodes.contains_key(name)
     }
 
     /// The longest way from a name down to sources: 0 for what reads nothing.

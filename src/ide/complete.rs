@@ -383,7 +383,7 @@ fn in_query(
         let declared = view.declaration(name);
         name.domain() == domain_of || declared.is_some_and(RelationDeclaration::is_public)
     };
-    let end = view.project.parses.iter().find(|parse| parse.file.id == file).and_then(|parse| {
+    let end = view.project.parse_of(file).and_then(|parse| {
         let around = parse.file.declarations.iter().map(Declaration::span);
         around.map(|span| span.end as usize).find(|end| *end >= offset)
     });

@@ -18,28 +18,45 @@ pub use rename::{Renamed, rename, renameable};
 use crate::driver::Project;
 use crate::name::RelationName;
 use crate::resolve::RelationDeclaration;
-use crate::semantic::{Column, SemanticModel};
-use std::sync::Arc;
+use crate::semantic::Column;
+use std::collections::BTreeMap;
 
 /// A project as an editor sees it.
 #[derive(Clone, Debug)]
 pub struct View {
     pub project: Project,
-    /// The last model without errors, for what isn't known now.
-    pub good: Option<Arc<SemanticModel>>,
+    /// Columns that relations had when they were right, of those that have none now.
+    good: BTreeMap<RelationName, Vec<Column>>,
 }
 
 impl View {
-    pub fn new(project: Project, good: Option<Arc<SemanticModel>>) -> View {
+    /// A project that was checked anew, with what an earlier view knew of columns.
+    pub fn new(project: Project, good: BTreeMap<RelationName, Vec<Column>>) -> View {
         View { project, good }
+    }
+
+    /// All columns that are known, for a view of the same project later.
+    pub fn into_good(mut self) -> BTreeMap<RelationName, Vec<Column>> {
+        let model = &self.project.model;
+        for name in model.declarations.relations.keys() {
+            let columns = model.columns(name).unwrap_or_default();
+            if !columns.is_empty() {
+                self.good.insert(name.clone(), columns.to_vec());
+            }
+        }
+        self.good
+    }
+
+    /// Keeps columns that relations have lost.
+    pub fn keep_columns(&mut self, lost: Vec<(RelationName, Vec<Column>)>) {
+        self.good.extend(lost);
     }
 
     /// The columns of a relation: as they are, or as they were when its declaration was right.
     pub fn columns(&self, name: &RelationName) -> &[Column] {
-        let model = &self.project.model;
-        match model.columns(name) {
+        match self.project.model.columns(name) {
             Some(columns) if !columns.is_empty() => columns,
-            _ => self.good.as_ref().and_then(|good| good.columns(name)).unwrap_or_default(),
+            _ => self.good.get(name).map(Vec::as_slice).unwrap_or_default(),
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Occurrence {
 
 /// All that is named in a file, in the order of its text.
 pub fn in_file(view: &View, file: FileId) -> Vec<Occurrence> {
-    let Some(parse) = view.project.parses.iter().find(|parse| parse.file.id == file) else { return Vec::new() };
+    let Some(parse) = view.project.parse_of(file) else { return Vec::new() };
     let mut found = Vec::new();
     for declaration in &parse.file.declarations {
         of_declaration(view, declaration, &mut found);

@@ -173,10 +173,15 @@ mod tests {
         let parse = syntax::parse(id, text);
         assert!(parse.diagnostics.is_empty(), "{:#?}", parse.diagnostics);
         assert_eq!(syntax::format::format(&parse.file, text), text);
-        let declared =
-            crate::resolve::resolve(&[parse.file], &sources, &QueryLimits::default(), &crate::memo::Memo::none());
-        assert!(declared.diagnostics.is_empty(), "{:#?}", declared.diagnostics);
-        let (_, diagnostics) = crate::semantic::analyze(declared.declarations, &sources, &crate::memo::Memo::none());
-        assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+        let declared = crate::resolve::resolve(
+            [&parse.file].into_iter(),
+            &sources,
+            &QueryLimits::default(),
+            &crate::memo::Memo::none(),
+        );
+        assert!(declared.diagnostics().next().is_none(), "{declared:#?}");
+        let analysis = crate::semantic::analyze(declared.declarations, &sources, &crate::memo::Memo::none());
+        let found: Vec<_> = analysis.diagnostics().collect();
+        assert!(found.is_empty(), "{found:#?}");
     }
 }

@@ -128,4 +128,26 @@ mod tests {
         assert_eq!(path("untitled:Untitled-1"), None);
         assert_eq!(uri(Path::new("/tmp/a b/c.pie")), "file:///tmp/a%20b/c.pie");
     }
+
+    #[test]
+    fn positions_agree_with_a_plain_model() {
+        let text = "a\u{301}b\r\n\t😀日\n\r\n\nx\ry 👩\u{200d}👧";
+        let source = SourceText::new("a.pie", text);
+        let mut last = Position { line: 0, character: 0 };
+        for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+            let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+            let line = text[start..].split('\n').next().unwrap_or_default().trim_end_matches('\r');
+            let expected = Position {
+                line: text[..at].matches('\n').count() as u32,
+                character: text[start..at].encode_utf16().count() as u32,
+            };
+            let found = position(&source, at as u32);
+            assert_eq!(found, expected, "{at}");
+            assert!(found >= last, "{at}");
+            assert_eq!(offset(&source, found) as usize, at.min(start + line.len()), "{at}");
+            last = found;
+        }
+        let beyond = Position { line: u32::MAX, character: u32::MAX };
+        assert_eq!(offset(&source, beyond) as usize, text.len());
+    }
 }

@@ -64,18 +64,39 @@ impl Server<'_> {
             }
             let Some(message) = self.queue.pop_front() else { continue };
             match message {
-                Message::Request(request) => self.request(request)?,
+                Message::Request(request) => {
+                    if !is_urgent_request(&request) {
+                        // What changes other files, or lists them, has to know them.
+                        self.session.settle(&mut || false);
+                        self.publish()?;
+                    }
+                    self.request(request)?;
+                }
                 Message::Notification(notification) if notification.method == "exit" => return Ok(self.leaving),
                 Message::Notification(notification) => self.notified(&notification),
                 // Nothing is asked of the client that it must answer.
                 Message::Response(_) => {}
             }
             // Whatever has come in behind a change is looked at first, as far as it is a change too.
-            let more = matches!(self.queue.front(), Some(Message::Notification(_)));
-            if !more {
+            if !self.is_change_waiting() {
                 self.publish()?;
+                self.settle()?;
             }
         }
+    }
+
+    fn is_change_waiting(&self) -> bool {
+        matches!(self.queue.front(), Some(Message::Notification(_)))
+    }
+
+    /// Follows changes into what reads the changed files, unless something more urgent comes in.
+    fn settle(&mut self) -> Outcome<()> {
+        let (queue, receiver) = (&mut self.queue, &self.connection.receiver);
+        self.session.settle(&mut || {
+            queue.extend(receiver.try_iter());
+            queue.iter().any(is_urgent)
+        });
+        self.publish()
     }
 
     fn publish(&mut self) -> Outcome<()> {
@@ -142,6 +163,22 @@ impl Server<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether somebody waits for an answer while they type: a further change, or a question about the place that they are at. It is
+/// answered by what is known of other files up to then.
+fn is_urgent(message: &Message) -> bool {
+    match message {
+        Message::Notification(_) => true,
+        Message::Request(request) => is_urgent_request(request),
+        Message::Response(_) => false,
+    }
+}
+
+fn is_urgent_request(request: &Request) -> bool {
+    let urgent =
+        ["textDocument/completion", "textDocument/hover", "textDocument/semanticTokens/full", "textDocument/inlayHint"];
+    urgent.contains(&request.method.as_str())
 }
 
 fn refused(id: RequestId, code: ErrorCode, message: &str) -> Response {

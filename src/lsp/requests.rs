@@ -72,7 +72,7 @@ fn offset(place: &Place, parameters: &Value) -> Option<u32> {
 }
 
 fn hover(session: &mut Session, uri: &str, parameters: &Value) -> Option<Value> {
-    let place = session.place(uri)?;
+    let place = session.place_in_graph(uri)?;
     let found = ide::hover(&place.view, place.file, offset(&place, parameters)?)?;
     let mut text = found.markdown;
     if let Some(served) = found.slice.and_then(|slice| served(&place.view, &slice)) {
@@ -115,14 +115,14 @@ fn references(session: &mut Session, uri: &str, parameters: &Value) -> Option<Va
 }
 
 fn prepare_rename(session: &mut Session, uri: &str, parameters: &Value) -> Result<Value, String> {
-    let Some(place) = session.place(uri) else { return Ok(Value::Null) };
+    let Some(place) = session.place_in_graph(uri) else { return Ok(Value::Null) };
     let Some(offset) = offset(&place, parameters) else { return Ok(Value::Null) };
     let (span, placeholder) = ide::renameable(&place.view, place.file, offset)?;
     Ok(json!({ "range": convert::range(place.text(), span), "placeholder": placeholder }))
 }
 
 fn rename(session: &mut Session, uri: &str, parameters: &Value) -> Result<Value, String> {
-    let Some(place) = session.place(uri) else { return Ok(Value::Null) };
+    let Some(place) = session.place_in_graph(uri) else { return Ok(Value::Null) };
     let Some(offset) = offset(&place, parameters) else { return Ok(Value::Null) };
     let new = parameters["newName"].as_str().unwrap_or_default();
     let renamed = ide::rename(&place.view, place.file, offset, new)?;
@@ -167,7 +167,7 @@ fn completion(session: &mut Session, uri: &str, parameters: &Value) -> Option<Va
 
 fn outline(session: &mut Session, uri: &str) -> Option<Value> {
     let place = session.place(uri)?;
-    let parse = place.view.project.parses.iter().find(|parse| parse.file.id == place.file)?;
+    let parse = place.view.project.parse_of(place.file)?;
     let items = ide::outline(&parse.file);
     Some(items.iter().map(|item| symbol(item, &place)).collect())
 }
@@ -222,7 +222,7 @@ fn symbols(session: &mut Session, query: &str) -> Value {
 
 fn formatting(session: &mut Session, uri: &str) -> Option<Value> {
     let place = session.place(uri)?;
-    let parse = place.view.project.parses.iter().find(|parse| parse.file.id == place.file)?;
+    let parse = place.view.project.parse_of(place.file)?;
     // What can't be read isn't touched.
     if parse.diagnostics.iter().any(crate::diagnostic::Diagnostic::is_error) {
         return Some(json!([]));
@@ -238,7 +238,7 @@ fn formatting(session: &mut Session, uri: &str) -> Option<Value> {
 
 fn folding(session: &mut Session, uri: &str) -> Option<Value> {
     let place = session.place(uri)?;
-    let parse = place.view.project.parses.iter().find(|parse| parse.file.id == place.file)?;
+    let parse = place.view.project.parse_of(place.file)?;
     let fold = |folding: ide::Folding| {
         let kind = if folding.is_comment { "comment" } else { "region" };
         json!({ "startLine": folding.first, "endLine": folding.last, "kind": kind })
@@ -265,7 +265,7 @@ fn hints(session: &mut Session, uri: &str, parameters: &Value) -> Option<Value> 
 }
 
 fn lenses(session: &mut Session, uri: &str) -> Option<Value> {
-    let place = session.place(uri)?;
+    let place = session.place_in_graph(uri)?;
     let lens = |lens: ide::Lens| {
         // It only says something: a command without a name can be shown and not run.
         json!({ "range": convert::range(place.text(), lens.span), "command": { "title": lens.text, "command": "" } })
@@ -285,7 +285,7 @@ fn actions(session: &mut Session, uri: &str, parameters: &Value) -> Option<Value
     let file = place.file;
     let sources: &SourceMap = &view.project.workspace.sources;
     let mut actions = Vec::new();
-    for found in &view.project.diagnostics {
+    for found in view.project.found_in(file) {
         let touches = |span: Span| span.file == file && span.start <= wanted.end && wanted.start <= span.end;
         if !found.span.is_some_and(touches) {
             continue;
@@ -349,7 +349,7 @@ fn item(session: &Session, view: &View, name: &RelationName) -> Option<Value> {
 }
 
 fn prepare_hierarchy(session: &mut Session, uri: &str, parameters: &Value) -> Option<Value> {
-    let place = session.place(uri)?;
+    let place = session.place_in_graph(uri)?;
     let found = ide::at(&place.view, place.file, offset(&place, parameters)?)?;
     let Symbol::Relation(name) = found.symbol else { return None };
     let view = Arc::clone(&place.view);
@@ -359,7 +359,7 @@ fn prepare_hierarchy(session: &mut Session, uri: &str, parameters: &Value) -> Op
 /// Who reads a relation, or what it reads, with the places.
 fn calls(session: &mut Session, of: &Value, incoming: bool) -> Option<Value> {
     let name = RelationName::parse(of["data"].as_str()?)?;
-    let view = session.place(of["uri"].as_str()?)?.view;
+    let view = session.place_in_graph(of["uri"].as_str()?)?.view;
     let graph = &view.project.model.graph;
     let others = if incoming { graph.readers(&name) } else { graph.inputs(&name) };
     let call = |other: &RelationName| {

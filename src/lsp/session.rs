@@ -1,10 +1,10 @@
 //! The projects and documents that an editor has open, and what was told it of them.
 
 use super::convert::{self, Position};
-use crate::driver::{self, Project};
+use crate::diagnostic::Diagnostic;
+use crate::driver::{self, Upkeep};
 use crate::ide::View;
 use crate::memo::Memo;
-use crate::semantic::SemanticModel;
 use crate::syntax;
 use crate::text::{FileId, SourceMap, SourceText};
 use crate::workspace::{self, CONFIG_FILE};
@@ -23,14 +23,20 @@ struct Document {
 /// A project of which a document is open, or which is the editor's own folder.
 pub struct Opened {
     root: PathBuf,
-    view: Option<Arc<View>>,
-    /// The last model without errors.
-    good: Option<Arc<SemanticModel>>,
+    kept: Option<Kept>,
     memo: Memo,
-    /// The texts changed since it was checked.
-    is_stale: bool,
+    /// Files whose findings may be others than were told.
+    touched: BTreeSet<FileId>,
+    /// All of them may.
+    is_new: bool,
     /// What was told of each file, by path below the root.
     told: BTreeMap<String, Value>,
+}
+
+/// A project as it is now, kept true.
+struct Kept {
+    view: Arc<View>,
+    upkeep: Upkeep,
 }
 
 /// Everything that an editor has open.
@@ -90,8 +96,12 @@ impl Session {
     pub fn close(&mut self, uri: &str) {
         let Some(document) = self.documents.remove(uri) else { return };
         // What counts now is on the disk, or nowhere.
-        if let Some(root) = document.path.as_deref().and_then(root_of) {
-            self.reload(&root);
+        let Some(path) = document.path else { return };
+        let Some(root) = root_of(&path) else { return };
+        match std::fs::read_to_string(&path) {
+            Ok(text) if text == document.text => {}
+            Ok(text) if self.edit(&root, &path, &text) => {}
+            _ => self.reload(&root),
         }
     }
 
@@ -102,8 +112,12 @@ impl Session {
         for root in roots {
             // What the editor itself has open is known better already, unless it is gone.
             let is_open = |path: &PathBuf| self.documents.values().any(|open| open.path.as_ref() == Some(path));
-            let is_news = |path: &PathBuf| path.starts_with(&root) && !(is_open(path) && path.is_file());
-            if paths.iter().any(is_news) {
+            let is_news = |path: &&PathBuf| path.starts_with(&root) && !(is_open(path) && path.is_file());
+            let news: Vec<PathBuf> = paths.iter().filter(is_news).cloned().collect();
+            let mut read =
+                |path: &PathBuf| std::fs::read_to_string(path).is_ok_and(|text| self.edit(&root, path, &text));
+            let few = news.len() <= FEW_FILES;
+            if !(few && news.iter().all(&mut read)) {
                 self.reload(&root);
             }
         }
@@ -119,42 +133,33 @@ impl Session {
 
     fn document_changed(&mut self, uri: &str) {
         let Some(document) = self.documents.get(uri) else { return };
-        let Some(path) = &document.path else { return };
-        let Some(root) = root_of(path) else { return };
-        let text = document.text.clone();
-        let below = path.strip_prefix(&root).map(below).unwrap_or_default();
+        let Some(path) = document.path.clone() else { return };
+        let Some(root) = root_of(&path) else { return };
         if !self.projects.contains_key(&root) {
             self.project(&root);
             return;
         }
-        let Some(opened) = self.projects.get_mut(&root) else { return };
-        let known = opened.view.as_mut().map(Arc::make_mut).and_then(|view| {
-            let workspace = &mut view.project.workspace;
-            let file = workspace.file(&below)?;
-            (text.len() <= workspace.config.limits.file_bytes).then_some((view, file))
-        });
-        match known {
-            Some((view, file)) => {
-                view.project.workspace.sources.replace(file, text);
-                let source = view.project.workspace.sources.get(file);
-                let parse = syntax::parse(file, source.text());
-                if let Some(place) = view.project.parses.iter_mut().find(|parse| parse.file.id == file) {
-                    *place = parse;
-                }
-                opened.is_stale = true;
-            }
-            None => self.reload(&root),
+        let text = document.text.clone();
+        if !self.edit(&root, &path, &text) {
+            self.reload(&root);
         }
+    }
+
+    /// Puts a text in the place of a file's. Gives false where the project doesn't have the file, or may not have the text.
+    fn edit(&mut self, root: &Path, path: &Path, text: &str) -> bool {
+        let Some(opened) = self.projects.get_mut(root) else { return false };
+        let Ok(path) = path.strip_prefix(root) else { return false };
+        opened.edit(&below(path), text)
     }
 
     fn project(&mut self, root: &PathBuf) {
         if !self.projects.contains_key(root) {
             let opened = Opened {
                 root: root.clone(),
-                view: None,
-                good: None,
+                kept: None,
                 memo: Memo::none(),
-                is_stale: true,
+                touched: BTreeSet::new(),
+                is_new: true,
                 told: BTreeMap::new(),
             };
             self.projects.insert(root.clone(), opened);
@@ -173,21 +178,20 @@ impl Session {
         });
         let edited: BTreeMap<String, String> = of_project.collect();
         let workspace = workspace::load_with(root, &edited);
-        if opened.view.is_none() {
+        if opened.kept.is_none() {
             opened.memo = driver::memo_of(&workspace);
         }
         let parses = driver::parse(&workspace);
-        let project = driver::check_parsed(workspace, parses, opened.memo.clone());
-        opened.show(project);
+        let (project, upkeep) = driver::check_and_keep(workspace, parses, opened.memo.clone());
+        let good = opened.kept.take().map(|kept| Arc::unwrap_or_clone(kept.view).into_good()).unwrap_or_default();
+        opened.kept = Some(Kept { view: Arc::new(View::new(project, good)), upkeep });
+        opened.is_new = true;
     }
 
-    /// Checks what changed.
-    fn check(&mut self) {
-        for opened in self.projects.values_mut().filter(|opened| opened.is_stale) {
-            let Some(view) = opened.view.take() else { continue };
-            let Project { workspace, parses, .. } = Arc::unwrap_or_clone(view).project;
-            let project = driver::check_parsed(workspace, parses, opened.memo.clone());
-            opened.show(project);
+    /// Follows edits into what reads the edited files, until it is done or `interrupted` says so.
+    pub fn settle(&mut self, interrupted: &mut dyn FnMut() -> bool) {
+        for kept in self.projects.values_mut().filter_map(|opened| opened.kept.as_mut()) {
+            kept.settle(interrupted);
         }
     }
 
@@ -196,9 +200,8 @@ impl Session {
         self.projects.values().for_each(|opened| opened.memo.save());
     }
 
-    /// Checks what changed, and gives what is new to be told of files: parameters of `publishDiagnostics`.
+    /// What is new to be told of files: parameters of `publishDiagnostics`.
     pub fn news(&mut self) -> Vec<Value> {
-        self.check();
         let mut news = Vec::new();
         let (documents, projects) = (&self.documents, &mut self.projects);
         for opened in projects.values_mut() {
@@ -230,20 +233,27 @@ impl Session {
         }
     }
 
-    /// A document's file in its project, checked as it is now.
+    /// A document's file in its project, as it is now; what other files say of it may not be known yet.
     pub fn place(&mut self, uri: &str) -> Option<Place> {
-        self.check();
+        self.place_by(uri, |kept| Arc::clone(&kept.view))
+    }
+
+    /// As [`Session::place`], for those who ask who reads what: that graph is made again after an edge has changed.
+    pub fn place_in_graph(&mut self, uri: &str) -> Option<Place> {
+        self.place_by(uri, Kept::view)
+    }
+
+    fn place_by(&mut self, uri: &str, view: impl FnOnce(&mut Kept) -> Arc<View>) -> Option<Place> {
         let path = self.documents.get(uri).and_then(|open| open.path.clone()).or_else(|| convert::path(uri))?;
         let root = root_of(&path)?;
-        let view = Arc::clone(self.projects.get(&root)?.view.as_ref()?);
+        let view = view(self.projects.get_mut(&root)?.kept.as_mut()?);
         let file = view.project.workspace.file(&below(path.strip_prefix(&root).ok()?))?;
         Some(Place { view, file })
     }
 
-    /// All projects, checked as they are now.
+    /// All projects, as they are now.
     pub fn views(&mut self) -> Vec<Arc<View>> {
-        self.check();
-        self.projects.values().filter_map(|opened| opened.view.clone()).collect()
+        self.projects.values_mut().filter_map(|opened| opened.kept.as_mut()).map(Kept::view).collect()
     }
 
     /// The address of a file of a project, as the editor writes it where it has it open.
@@ -258,30 +268,75 @@ fn uri_of(documents: &HashMap<String, Document>, path: &Path) -> String {
     open.map_or_else(|| convert::uri(path), |(uri, _)| uri.clone())
 }
 
-impl Opened {
-    fn show(&mut self, project: Project) {
-        if !project.has_errors() {
-            self.good = Some(Arc::clone(&project.model));
+/// More files that change at once are read with the whole project, on all cores.
+const FEW_FILES: usize = 20;
+
+impl Kept {
+    /// The project with a graph that is true.
+    fn view(&mut self) -> Arc<View> {
+        if self.upkeep.graph_is_stale() {
+            self.upkeep.refresh_graph(&mut Arc::make_mut(&mut self.view).project);
         }
-        self.view = Some(Arc::new(View::new(project, self.good.clone())));
-        self.is_stale = false;
+        Arc::clone(&self.view)
+    }
+
+    fn settle(&mut self, interrupted: &mut dyn FnMut() -> bool) {
+        if !self.upkeep.is_settled() {
+            let view = Arc::make_mut(&mut self.view);
+            self.upkeep.settle(&mut view.project, interrupted);
+            view.keep_columns(self.upkeep.take_lost());
+        }
+    }
+}
+
+impl Opened {
+    /// Puts a text in the place of a file's; false where that can't be done.
+    fn edit(&mut self, path: &str, text: &str) -> bool {
+        let Some(kept) = &mut self.kept else { return false };
+        let workspace = &kept.view.project.workspace;
+        let Some(file) = workspace.file(path) else { return false };
+        if text.len() > workspace.config.limits.file_bytes {
+            return false;
+        }
+        if workspace.sources.get(file).text() != text {
+            let view = Arc::make_mut(&mut kept.view);
+            kept.upkeep.edit(&mut view.project, file, text.to_owned());
+            view.keep_columns(kept.upkeep.take_lost());
+        }
+        // Each version is answered for.
+        self.touched.insert(file);
+        true
     }
 
     fn news(&mut self, documents: &HashMap<String, Document>, news: &mut Vec<Value>) {
-        let Some(view) = &self.view else { return };
-        let sources = &view.project.workspace.sources;
+        let Some(kept) = &mut self.kept else { return };
+        let mut touched = std::mem::take(&mut self.touched);
+        if kept.upkeep.has_touched() {
+            touched.extend(kept.upkeep.take_touched(&mut Arc::make_mut(&mut kept.view).project));
+        }
+        let project = &kept.view.project;
+        let sources = &project.workspace.sources;
         let address = |file: FileId| uri_of(documents, &self.root.join(sources.get(file).path()));
         let mut by_path: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for found in &view.project.diagnostics {
+        let all = std::mem::take(&mut self.is_new);
+        let found: Vec<&Diagnostic> = match all {
+            true => project.diagnostics.iter().collect(),
+            false => touched.iter().flat_map(|file| project.found_in(*file)).collect(),
+        };
+        for found in found {
             let path = found.span.map_or(CONFIG_FILE, |span| sources.get(span.file).path());
             let json = convert::diagnostic(found, sources, &address);
             by_path.entry(path.to_owned()).or_default().push(json);
         }
-        let known: BTreeSet<String> = self.told.keys().chain(by_path.keys()).cloned().collect();
         // Documents that are open hear of each version.
         let open = documents.values().filter_map(|document| document.path.as_ref()?.strip_prefix(&self.root).ok());
         let open: BTreeSet<String> = open.map(below).collect();
-        for path in known.union(&open) {
+        let mut looked_at: BTreeSet<String> = match all {
+            true => self.told.keys().chain(by_path.keys()).chain(&open).cloned().collect(),
+            false => touched.iter().map(|file| sources.get(*file).path().to_owned()).collect(),
+        };
+        looked_at.extend(by_path.keys().cloned());
+        for path in &looked_at {
             let found = Value::from(by_path.remove(path).unwrap_or_default());
             let absolute = self.root.join(path);
             let uri = uri_of(documents, &absolute);

@@ -1,5 +1,6 @@
 //! Collects declarations into one namespace and resolves what they name.
 
+use super::lookalike;
 use super::reference::resolve_reads;
 use super::*;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
@@ -10,89 +11,137 @@ use crate::text::{SourceMap, Span};
 use std::collections::btree_map::Entry;
 
 /// The namespace and what is wrong with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Declared {
     pub declarations: Declarations,
-    pub diagnostics: Vec<Diagnostic>,
+    /// What is wrong with single relations, where something is.
+    pub of: BTreeMap<RelationName, Findings>,
+    /// What is wrong with each test, in the order of the tests.
+    pub of_tests: Vec<Vec<Diagnostic>>,
+    /// What is declared twice.
+    pub duplicates: Vec<Diagnostic>,
+    /// Names of two files that look the same.
+    pub lookalikes: Vec<Diagnostic>,
 }
+
+/// What is wrong with a relation's declaration.
+#[derive(Clone, Default, Debug)]
+pub struct Findings {
+    /// By its own text and the names of the domains.
+    pub declared: Vec<Diagnostic>,
+    /// What its query and checks name, by all declarations.
+    pub resolved: Vec<Diagnostic>,
+}
+
+impl Declared {
+    /// Everything that was found.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        let of = self.of.values().flat_map(|found| found.declared.iter().chain(&found.resolved));
+        self.duplicates.iter().chain(&self.lookalikes).chain(of).chain(self.of_tests.iter().flatten())
+    }
+}
+
+/// Suggestions compare with every name; past this many errors nobody reads them.
+pub const MAX_SUGGESTIONS: usize = 200;
 
 /// Resolves all files of a project. Linear in the number of declarations and references, up to the maps' logarithm.
 /// What `memo` knows of a query isn't parsed again.
-pub fn resolve(files: &[ast::File], sources: &SourceMap, limits: &QueryLimits, memo: &Memo) -> Declared {
-    let mut declarations = Declarations::default();
-    let mut diagnostics = Vec::new();
+pub fn resolve<'a>(
+    files: impl Iterator<Item = &'a ast::File>,
+    sources: &SourceMap,
+    limits: &QueryLimits,
+    memo: &Memo,
+) -> Declared {
+    let mut declared = Declared::default();
     for file in files {
-        for declaration in &file.declarations {
-            collect(file.id, declaration, &mut declarations, &mut diagnostics);
+        let OfFile { domains, relations, tests } = of_file(file);
+        for domain in domains {
+            match declared.declarations.domains.entry(domain.name.text.clone()) {
+                Entry::Vacant(entry) => drop(entry.insert(domain)),
+                Entry::Occupied(entry) => {
+                    let (name, again) = (&domain.name.text, domain.name.span);
+                    declared.duplicates.push(duplicate("domain", name, again, entry.get().name.span));
+                }
+            }
+        }
+        for relation in relations {
+            insert(relation, &mut declared);
+        }
+        declared.declarations.tests.extend(tests);
+    }
+    declared.lookalikes = lookalike::warn(&declared.declarations);
+    let Declared { declarations, of, .. } = &mut declared;
+    let domains = &declarations.domains;
+    let read = parallel::map(declarations.relations.iter_mut().collect(), |(name, declaration)| {
+        (name, read_declaration(declaration, domains, sources, limits, memo))
+    });
+    for (name, found) in read.into_iter().filter(|(_, found)| !found.is_empty()) {
+        of.entry(name.clone()).or_default().declared = found;
+    }
+    let mut suggestions = MAX_SUGGESTIONS;
+    let resolve = |declaration| Some(resolve_slice(declaration, declarations, &mut suggestions));
+    let resolved: Vec<Option<Resolved>> = declarations.relations.values().map(resolve).collect();
+    for ((name, declaration), resolved) in declarations.relations.iter_mut().zip(resolved) {
+        let found = resolved.map(|resolved| resolved.put_into(declaration)).unwrap_or_default();
+        if !found.is_empty() {
+            of.entry(name.clone()).or_default().resolved = found;
         }
     }
-    let known: Vec<String> = declarations.domains.keys().cloned().collect();
-    let mut missing: Vec<(Span, String)> = Vec::new();
-    for declaration in declarations.relations.values() {
-        let name = match declaration {
-            RelationDeclaration::Source(source) => &source.syntax.name,
-            RelationDeclaration::Slice(slice) => &slice.syntax.name,
-        };
-        if let Some(domain) = name.domain.as_ref().filter(|domain| !known.contains(&domain.text)) {
-            missing.push((domain.span, domain.text.clone()));
-        }
-    }
-    for (span, domain) in missing {
-        diagnostics.push(unknown_domain(span, &domain, &known));
-    }
-    parse_queries(&mut declarations, sources, limits, memo, &mut diagnostics);
-    resolve_slices(&mut declarations, &mut diagnostics);
-    resolve_tests(&mut declarations, &mut diagnostics);
-    Declared { declarations, diagnostics }
+    let mut tests = std::mem::take(&mut declared.declarations.tests);
+    declared.of_tests = tests.iter_mut().map(|test| resolve_test(test, &declared.declarations)).collect();
+    declared.declarations.tests = tests;
+    declared
 }
 
-fn collect(file: FileId, declaration: &ast::Declaration, into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
-    match declaration {
-        ast::Declaration::Domain(domain) => match into.domains.entry(domain.name.text.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(domain.clone());
-            }
-            Entry::Occupied(entry) => {
-                diagnostics.push(duplicate("domain", &domain.name.text, domain.name.span, entry.get().name.span));
-            }
-        },
-        ast::Declaration::Source(source) => {
-            let Some(name) = full_name(&source.name) else { return };
-            let declared = SourceDeclaration { file, name: name.clone(), syntax: source.clone() };
-            insert(name, RelationDeclaration::Source(Box::new(declared)), into, diagnostics);
-        }
-        ast::Declaration::Slice(slice) => {
-            let Some(name) = full_name(&slice.name) else { return };
-            let declared = SliceDeclaration {
-                file,
-                name: name.clone(),
-                syntax: slice.clone(),
-                query: None,
-                reads: Vec::new(),
-                checks: Vec::new(),
-                unresolved: false,
-            };
-            insert(name, RelationDeclaration::Slice(Box::new(declared)), into, diagnostics);
-        }
-        ast::Declaration::Test(test) => {
-            into.tests.push(TestDeclaration { file, subject: None, syntax: test.clone(), givens: Vec::new() });
-        }
-    }
+/// What one file declares, in the order of its text; nothing is read or resolved yet.
+pub struct OfFile {
+    pub domains: Vec<ast::Domain>,
+    pub relations: Vec<RelationDeclaration>,
+    pub tests: Vec<TestDeclaration>,
 }
 
-fn insert(
-    name: RelationName,
-    declaration: RelationDeclaration,
-    into: &mut Declarations,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    match into.relations.entry(name) {
+/// The declarations of one file. Those without a domain are left out: that was reported.
+pub fn of_file(file: &ast::File) -> OfFile {
+    let mut declared = OfFile { domains: Vec::new(), relations: Vec::new(), tests: Vec::new() };
+    for declaration in &file.declarations {
+        match declaration {
+            ast::Declaration::Domain(domain) => declared.domains.push(domain.clone()),
+            ast::Declaration::Source(source) => {
+                let Some(name) = full_name(&source.name) else { continue };
+                let source = SourceDeclaration { file: file.id, name, syntax: source.clone() };
+                declared.relations.push(RelationDeclaration::Source(Box::new(source)));
+            }
+            ast::Declaration::Slice(slice) => {
+                let Some(name) = full_name(&slice.name) else { continue };
+                let slice = SliceDeclaration {
+                    file: file.id,
+                    name,
+                    syntax: slice.clone(),
+                    query: None,
+                    reads: Vec::new(),
+                    checks: Vec::new(),
+                    unresolved: false,
+                };
+                declared.relations.push(RelationDeclaration::Slice(Box::new(slice)));
+            }
+            ast::Declaration::Test(test) => {
+                let test = TestDeclaration { file: file.id, subject: None, syntax: test.clone(), givens: Vec::new() };
+                declared.tests.push(test);
+            }
+        }
+    }
+    declared
+}
+
+fn insert(declaration: RelationDeclaration, into: &mut Declared) {
+    match into.declarations.relations.entry(declaration.name().clone()) {
         Entry::Vacant(entry) => {
             entry.insert(declaration);
         }
         Entry::Occupied(mut entry) => {
             let name = entry.key().to_string();
-            diagnostics.push(duplicate(declaration.kind(), &name, declaration.name_span(), entry.get().name_span()));
+            let first = entry.get().name_span();
+            into.duplicates.push(duplicate(declaration.kind(), &name, declaration.name_span(), first));
             // Which of the two is meant isn't known, and where the files stand says nothing.
             match entry.get_mut() {
                 RelationDeclaration::Source(source) => source.syntax.broken = true,
@@ -109,10 +158,10 @@ fn duplicate(kind: &str, name: &str, again: Span, first: Span) -> Diagnostic {
         .with_help("all files form one namespace: rename one of the two, or remove it")
 }
 
-fn unknown_domain(span: Span, domain: &str, known: &[String]) -> Diagnostic {
+fn unknown_domain(span: Span, domain: &str, known: &BTreeMap<String, ast::Domain>) -> Diagnostic {
     let diagnostic =
         Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{domain}`")).at(span, "not declared");
-    let near = crate::diagnostic::nearest(domain, known.iter().map(String::as_str));
+    let near = crate::diagnostic::nearest(domain, known.keys().map(String::as_str));
     match near.as_slice() {
         [near] => {
             let help =
@@ -127,27 +176,27 @@ fn full_name(name: &ast::QualifiedName) -> Option<RelationName> {
     Some(RelationName::new(&name.domain.as_ref()?.text, &name.name.text))
 }
 
-fn parse_queries(
-    into: &mut Declarations,
+/// Parses a slice's query and the predicates of its checks, unless `memo` knows them, and looks for the domain of a relation.
+/// Gives what is wrong with it.
+pub fn read_declaration(
+    declaration: &mut RelationDeclaration,
+    domains: &BTreeMap<String, ast::Domain>,
     sources: &SourceMap,
     limits: &QueryLimits,
     memo: &Memo,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let slices: Vec<&mut SliceDeclaration> = into
-        .relations
-        .values_mut()
-        .filter_map(|declaration| match declaration {
-            RelationDeclaration::Slice(slice) => Some(slice.as_mut()),
-            RelationDeclaration::Source(_) => None,
-        })
-        .collect();
-    let found = parallel::map(slices, |slice| {
-        let mut found = Vec::new();
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let name = match declaration {
+        RelationDeclaration::Source(source) => &source.syntax.name,
+        RelationDeclaration::Slice(slice) => &slice.syntax.name,
+    };
+    if let Some(domain) = name.domain.as_ref().filter(|domain| !domains.contains_key(&domain.text)) {
+        found.push(unknown_domain(domain.span, &domain.text, domains));
+    }
+    if let RelationDeclaration::Slice(slice) = declaration {
         parse_or_recall(slice, sources, limits, memo, &mut found);
-        found
-    });
-    diagnostics.extend(found.into_iter().flatten());
+    }
+    found
 }
 
 /// Reads a slice's query and predicates, unless `memo` knows them.
@@ -162,8 +211,9 @@ fn parse_or_recall(
     if let Some(known) = key.and_then(|key| memo.get::<Vec<QueryFacts>>(&key)) {
         return take_known(slice, limits, known);
     }
+    let before = diagnostics.len();
     parse_slice(slice, sources, limits, diagnostics);
-    if let Some(key) = key.filter(|_| diagnostics.is_empty()) {
+    if let Some(key) = key.filter(|_| diagnostics.len() == before) {
         let checks = slice.checks.iter().filter_map(|check| check.predicate.as_ref()).map(ParsedExpression::violations);
         let facts: Vec<QueryFacts> = slice.query.iter().chain(checks).map(ParsedQuery::facts).collect();
         memo.put(key, &facts);
@@ -224,74 +274,84 @@ fn take_known(slice: &mut SliceDeclaration, limits: &QueryLimits, known: Vec<Que
     }
 }
 
-fn resolve_slices(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
-    // Reads of each slice are worked out against the whole namespace, then put in.
-    type Resolved = (RelationName, Vec<Read>, bool, Vec<(Vec<Read>, bool)>);
-    let mut resolved: Vec<Resolved> = Vec::new();
-    for declaration in into.relations.values() {
-        let RelationDeclaration::Slice(slice) = declaration else { continue };
-        let references = slice.query.as_ref().map_or(&[][..], |query| &query.references);
-        let (reads, complete) = resolve_reads(references, slice.name.domain(), into, diagnostics);
-        let checks = slice.checks.iter().map(|check| {
-            let references = check.predicate.as_ref().map_or(&[][..], |predicate| predicate.references());
-            resolve_reads(references, slice.name.domain(), into, diagnostics)
-        });
-        let checks = checks.collect();
-        resolved.push((slice.name.clone(), reads, complete, checks));
-    }
-    for (name, reads, complete, checks) in resolved {
-        let Some(RelationDeclaration::Slice(slice)) = into.relations.get_mut(&name) else { continue };
-        slice.reads = reads;
-        slice.unresolved = !complete;
-        for (check, (reads, complete)) in slice.checks.iter_mut().zip(checks) {
-            check.reads = reads;
-            check.unresolved = !complete;
+/// What a slice's query and checks name.
+pub struct Resolved {
+    reads: (Vec<Read>, bool),
+    checks: Vec<(Vec<Read>, bool)>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Looks up what a slice's query and checks name. At most so many errors as `suggestions` says come with a suggestion; each
+/// of them takes one away.
+pub fn resolve_slice(of: &RelationDeclaration, all: &Declarations, suggestions: &mut usize) -> Resolved {
+    let mut diagnostics = Vec::new();
+    let RelationDeclaration::Slice(slice) = of else {
+        return Resolved { reads: (Vec::new(), true), checks: Vec::new(), diagnostics };
+    };
+    let mut reads = |references| resolve_reads(references, slice.name.domain(), all, suggestions, &mut diagnostics);
+    let of_query = reads(slice.query.as_ref().map_or(&[][..], |query| &query.references));
+    let of_checks = slice.checks.iter().map(|check| {
+        let predicate = check.predicate.as_ref();
+        reads(predicate.map_or(&[][..], ParsedExpression::references))
+    });
+    let checks = of_checks.collect();
+    Resolved { reads: of_query, checks, diagnostics }
+}
+
+impl Resolved {
+    /// Writes what was found into the declaration that it was found for, and gives what is wrong.
+    pub fn put_into(self, declaration: &mut RelationDeclaration) -> Vec<Diagnostic> {
+        if let RelationDeclaration::Slice(slice) = declaration {
+            let (reads, complete) = self.reads;
+            slice.reads = reads;
+            slice.unresolved = !complete;
+            for (check, (reads, complete)) in slice.checks.iter_mut().zip(self.checks) {
+                check.reads = reads;
+                check.unresolved = !complete;
+            }
         }
+        self.diagnostics
     }
 }
 
-fn resolve_tests(into: &mut Declarations, diagnostics: &mut Vec<Diagnostic>) {
-    let mut tests = std::mem::take(&mut into.tests);
-    for test in &mut tests {
-        let all: Vec<String> = into.relations.keys().map(RelationName::to_string).collect();
-        let mut find = |name: &ast::QualifiedName, wanted: &str| {
-            let found = match &name.domain {
-                Some(domain) => Some(RelationName::new(&domain.text, &name.name.text)),
-                None => {
-                    test.syntax.slice.domain.as_ref().map(|domain| RelationName::new(&domain.text, &name.name.text))
-                }
-            };
-            let found = found.filter(|found| into.relations.contains_key(found));
-            if found.is_none() {
-                let written = crate::syntax::dotted(name);
-                let diagnostic = Diagnostic::error(Code::BadTestSubject, format!("there is no {wanted} `{written}`"))
-                    .at(name.span, "unknown");
-                diagnostics.push(match did_you_mean(&written, all.iter().map(String::as_str)) {
-                    Some(help) => diagnostic.with_help(help),
-                    None => diagnostic,
-                });
-            }
-            found
-        };
-        test.subject = find(&test.syntax.slice, "slice");
-        test.givens = test.syntax.givens.iter().map(|given| find(&given.name, "source or slice")).collect();
-        if let Some(subject) = &test.subject {
-            if let Some(RelationDeclaration::Source(_)) = into.relations.get(subject) {
-                diagnostics.push(
-                    Diagnostic::error(
-                        Code::BadTestSubject,
-                        format!("`{subject}` is a source, and a test is about a slice"),
-                    )
-                    .at(test.syntax.slice.span, "not a slice")
-                    .with_help("name the slice whose rows you expect, and the source under `given`"),
-                );
-                test.subject = None;
-            } else {
-                unread_givens(test, subject.clone(), into, diagnostics);
-            }
+/// Looks up what a test names, and gives what is wrong with it.
+pub fn resolve_test(test: &mut TestDeclaration, all: &Declarations) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let own_domain = test.syntax.slice.domain.as_ref();
+    let mut find = |name: &ast::QualifiedName, wanted: &str| {
+        let domain = name.domain.as_ref().or(own_domain);
+        let found = domain.map(|domain| RelationName::new(&domain.text, &name.name.text));
+        let found = found.filter(|found| all.relations.contains_key(found));
+        if found.is_none() {
+            let written = crate::syntax::dotted(name);
+            let names: Vec<String> = all.relations.keys().map(RelationName::to_string).collect();
+            let diagnostic = Diagnostic::error(Code::BadTestSubject, format!("there is no {wanted} `{written}`"))
+                .at(name.span, "unknown");
+            diagnostics.push(match did_you_mean(&written, names.iter().map(String::as_str)) {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            });
+        }
+        found
+    };
+    test.subject = find(&test.syntax.slice, "slice");
+    test.givens = test.syntax.givens.iter().map(|given| find(&given.name, "source or slice")).collect();
+    if let Some(subject) = &test.subject {
+        if let Some(RelationDeclaration::Source(_)) = all.relations.get(subject) {
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::BadTestSubject,
+                    format!("`{subject}` is a source, and a test is about a slice"),
+                )
+                .at(test.syntax.slice.span, "not a slice")
+                .with_help("name the slice whose rows you expect, and the source under `given`"),
+            );
+            test.subject = None;
+        } else {
+            unread_givens(test, subject.clone(), all, &mut diagnostics);
         }
     }
-    into.tests = tests;
+    diagnostics
 }
 
 /// A `given` of something that the slice doesn't read, however deep, would be a test that says nothing.

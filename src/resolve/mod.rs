@@ -5,15 +5,20 @@
 
 mod declare;
 mod reference;
+mod lookalike;
 
-pub use declare::{Declared, resolve};
+pub use declare::{
+    Declared, Findings, MAX_SUGGESTIONS, OfFile, Resolved, of_file, read_declaration, resolve, resolve_slice,
+    resolve_test,
+};
+pub use lookalike::{has_foreign_names, warn as warn_of_lookalikes};
 pub use reference::{Check, Read};
 
 use crate::name::RelationName;
 use crate::sql::ParsedQuery;
 use crate::syntax::ast;
 use crate::text::FileId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every declaration by name, each first of its name.
 #[derive(Clone, Default, Debug)]
@@ -32,6 +37,20 @@ pub enum RelationDeclaration {
 }
 
 impl RelationDeclaration {
+    pub fn name(&self) -> &RelationName {
+        match self {
+            RelationDeclaration::Source(source) => &source.name,
+            RelationDeclaration::Slice(slice) => &slice.name,
+        }
+    }
+
+    pub fn file(&self) -> FileId {
+        match self {
+            RelationDeclaration::Source(source) => source.file,
+            RelationDeclaration::Slice(slice) => slice.file,
+        }
+    }
+
     pub fn is_public(&self) -> bool {
         match self {
             RelationDeclaration::Source(source) => source.syntax.public,
@@ -54,13 +73,42 @@ impl RelationDeclaration {
         }
     }
 
-    /// What the declaration's query and checks read; nothing for a source.
-    pub fn reads(&self) -> impl Iterator<Item = &Read> {
-        let slice = match self {
+    /// The slice, if it is one.
+    pub fn slice(&self) -> Option<&SliceDeclaration> {
+        match self {
             RelationDeclaration::Source(_) => None,
             RelationDeclaration::Slice(slice) => Some(slice),
-        };
-        slice.into_iter().flat_map(|slice| slice.reads.iter())
+        }
+    }
+
+    /// What the declaration's query reads; nothing for a source.
+    pub fn reads(&self) -> impl Iterator<Item = &Read> {
+        self.slice().into_iter().flat_map(|slice| slice.reads.iter())
+    }
+
+    /// What the declaration's checks read.
+    pub fn check_reads(&self) -> impl Iterator<Item = &Read> {
+        self.slice().into_iter().flat_map(|slice| slice.checks.iter().flat_map(|check| &check.reads))
+    }
+
+    /// What the declaration depends on, each once, by name. A check may read its own slice, since it runs on rows that are built.
+    pub fn inputs(&self) -> BTreeSet<&RelationName> {
+        let of_checks = self.check_reads().filter(|read| &read.of != self.name());
+        self.reads().chain(of_checks).map(|read| &read.of).collect()
+    }
+
+    /// The relations that the texts of its query and checks name, declared or not.
+    pub fn names(&self) -> BTreeSet<RelationName> {
+        let Some(slice) = self.slice() else { return BTreeSet::new() };
+        let of_query = slice.query.iter().flat_map(|query| &query.references);
+        let predicates = slice.checks.iter().filter_map(|check| check.predicate.as_ref());
+        let all = of_query.chain(predicates.flat_map(|predicate| predicate.references()));
+        all.filter_map(|reference| reference::meant(reference, slice.name.domain())).collect()
+    }
+
+    /// What the declaration reads isn't known whole: errors that may follow from that stay silent.
+    pub fn is_unread(&self) -> bool {
+        self.slice().is_some_and(|slice| slice.query.is_none() || slice.unresolved || slice.syntax.broken)
     }
 }
 

@@ -25,22 +25,32 @@ pub struct Check {
     pub unresolved: bool,
 }
 
-/// Resolves the names of a query of `domain`. Gives what is read and whether every name stood for something.
+/// The relation that a reference in a query of `domain` can only mean, declared or not.
+pub fn meant(reference: &RelationReference, domain: &str) -> Option<RelationName> {
+    match reference.parts.as_slice() {
+        [name] => Some(RelationName::new(domain, name)),
+        [domain, name] => Some(RelationName::new(domain, name)),
+        _ => None,
+    }
+}
+
+/// Resolves the names of a query of `domain`. Gives what is read and whether every name stood for something. An error comes with a
+/// suggestion as long as there are `suggestions` left.
 pub fn resolve_reads(
     references: &[RelationReference],
     domain: &str,
     declarations: &Declarations,
+    suggestions: &mut usize,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Vec<Read>, bool) {
     let mut reads = Vec::new();
     let mut complete = true;
     for reference in references {
-        // Suggestions compare with every name; past this many errors nobody reads them.
-        let suggest = diagnostics.len() < MAX_SUGGESTIONS;
-        match resolve_one(reference, domain, declarations, suggest) {
+        match resolve_one(reference, domain, declarations, *suggestions > 0) {
             Ok(of) => reads.push(Read { of, key: reference.key(), span: reference.span }),
             Err(diagnostic) => {
                 complete = false;
+                *suggestions = suggestions.saturating_sub(1);
                 diagnostics.push(*diagnostic);
             }
         }
@@ -54,16 +64,12 @@ fn resolve_one(
     declarations: &Declarations,
     suggest: bool,
 ) -> Result<RelationName, Box<Diagnostic>> {
-    let name = match reference.parts.as_slice() {
-        [name] => RelationName::new(domain, name),
-        [domain, name] => RelationName::new(domain, name),
-        _ => {
-            return Err(Box::new(
-                Diagnostic::error(Code::UnknownRelation, format!("`{}` is no name of a table", reference.key()))
-                    .at(reference.span, "too many parts")
-                    .with_help("a table is written `DOMAIN.NAME`, or `NAME` inside its domain"),
-            ));
-        }
+    let Some(name) = meant(reference, domain) else {
+        return Err(Box::new(
+            Diagnostic::error(Code::UnknownRelation, format!("`{}` is no name of a table", reference.key()))
+                .at(reference.span, "too many parts")
+                .with_help("a table is written `DOMAIN.NAME`, or `NAME` inside its domain"),
+        ));
     };
     match declarations.relations.get(&name) {
         Some(declaration) if declaration.is_public() || name.domain() == domain => Ok(name),
@@ -72,8 +78,6 @@ fn resolve_one(
         None => Err(Box::new(unknown(reference, &name, domain, declarations))),
     }
 }
-
-const MAX_SUGGESTIONS: usize = 200;
 
 fn no_such(name: &RelationName, span: Span) -> Diagnostic {
     Diagnostic::error(Code::UnknownRelation, format!("there is no source or slice `{name}`")).at(span, "unknown")

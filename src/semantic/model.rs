@@ -161,19 +161,22 @@ pub(super) fn assemble(
     sources: BTreeMap<RelationName, Source>,
     slices: BTreeMap<RelationName, Slice>,
 ) -> SemanticModel {
-    let domain = |domain: &ast::Domain| Domain {
+    let domains = declarations.domains.iter().map(|(name, syntax)| (name.clone(), domain_of(syntax))).collect();
+    let tests = declarations.tests.iter().map(test_of).collect();
+    SemanticModel { domains, sources, slices, tests, graph, declarations, complete: true }
+}
+
+/// A domain's declaration, as the model has it.
+pub fn domain_of(domain: &ast::Domain) -> Domain {
+    Domain {
         name: domain.name.text.clone(),
         owner: domain.owner.as_ref().map(|owner| owner.value.clone()),
         doc: domain.doc.as_ref().map(|doc| doc.text.clone()),
         span: domain.span,
-    };
-    let domains = declarations.domains.iter().map(|(name, syntax)| (name.clone(), domain(syntax))).collect();
-    let test = |test: &crate::resolve::TestDeclaration| Test {
-        file: test.file,
-        slice: test.subject.clone(),
-        givens: test.givens.clone(),
-        syntax: test.syntax.clone(),
-    };
-    let tests = declarations.tests.iter().map(test).collect();
-    SemanticModel { domains, sources, slices, tests, graph, declarations, complete: true }
+    }
+}
+
+/// A test's declaration, as the model has it.
+pub fn test_of(test: &crate::resolve::TestDeclaration) -> Test {
+    Test { file: test.file, slice: test.subject.clone(), givens: test.givens.clone(), syntax: test.syntax.clone() }
 }

@@ -11,17 +11,27 @@ pub struct Builder<'t> {
     pub file: FileId,
     pub text: &'t str,
     base: usize,
+    /// Where the text that pest saw ends in the file: what the recovery appended to it lies nowhere.
+    limit: usize,
+    /// Behind the last declaration: the documentation of the next one stands there.
+    behind_last: usize,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'t> Builder<'t> {
     pub fn new(file: FileId, text: &'t str) -> Builder<'t> {
-        Builder { file, text, base: 0, diagnostics: Vec::new() }
+        Builder { file, text, base: 0, limit: text.len(), behind_last: 0, diagnostics: Vec::new() }
     }
 
     /// The pairs that follow come from a text that starts at this offset of the file.
     pub fn at(&mut self, base: usize) -> &mut Self {
+        self.within(base, self.text.len())
+    }
+
+    /// The same, of a text of which only what lies before `limit` is in the file.
+    pub fn within(&mut self, base: usize, limit: usize) -> &mut Self {
         self.base = base;
+        self.limit = limit;
         self
     }
 
@@ -39,7 +49,7 @@ impl<'t> Builder<'t> {
 
     pub fn span(&self, pair: &Pair<Rule>) -> Span {
         let span = pair.as_span();
-        let clamp = |offset: usize| (self.base + offset).min(self.text.len());
+        let clamp = |offset: usize| (self.base + offset).min(self.limit);
         // pest's spans of rules that end in an optional part may include blanks and comments that were skipped in vain.
         let trimmed = match pair.as_rule() {
             Rule::query | Rule::predicate | Rule::table => span.as_str().trim_end().len(),
@@ -71,7 +81,8 @@ impl<'t> Builder<'t> {
 
     /// Builds an empty declaration from its head (`public source payments.transfers`).
     pub fn head(&mut self, pair: Pair<Rule>, span: Span) -> Option<Declaration> {
-        let doc = docs::above(self.file, self.text, span.start as usize);
+        let doc = docs::above(self.file, self.text, self.behind_last, span.start as usize);
+        self.behind_last = span.end as usize;
         let rule = pair.as_rule();
         let (mut public, mut is_virtual, mut names, mut title) = (false, false, Vec::new(), None);
         for part in pair.into_inner() {
@@ -375,7 +386,8 @@ impl<'t> Builder<'t> {
     fn table(&mut self, pairs: Pairs<Rule>) -> Option<Table> {
         let pair = pairs.into_iter().find(|part| part.as_rule() == Rule::table)?;
         let raw = pair.as_span();
-        let span = Span::new(self.file, self.base + raw.start(), (self.base + raw.end()).min(self.text.len()));
+        let clamp = |offset: usize| (self.base + offset).min(self.limit);
+        let span = Span::new(self.file, clamp(raw.start()), clamp(raw.end()));
         Some(table::parse(span, self.text, &mut self.diagnostics))
     }
 

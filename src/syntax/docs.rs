@@ -1,26 +1,30 @@
 //! `---` documentation: the lines right above a declaration, or behind a column.
 
 use super::ast::Doc;
+use super::recovery;
 use crate::text::{FileId, Span};
 
-/// The doc lines that end right above the line on which `start` stands.
-pub fn above(file: FileId, text: &str, start: usize) -> Option<Doc> {
+/// The doc lines that end right above the line on which `start` stands. `from` is behind what stands before: a line that
+/// begins in a text or a block comment is none, whatever it looks like.
+pub fn above(file: FileId, text: &str, from: usize, start: usize) -> Option<Doc> {
     let mut line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     // Only blanks may stand between the line's start and the declaration.
-    if !text[line_start..start].trim().is_empty() {
+    if !text[line_start..start].trim_matches(recovery::is_blank).is_empty() {
         return None;
     }
+    let comments = recovery::line_comments(text, from, start);
     let (mut lines, mut first) = (Vec::new(), None);
     let mut last_end = line_start;
     while line_start > 0 {
         let previous = text[..line_start - 1].rfind('\n').map_or(0, |newline| newline + 1);
         let line = &text[previous..line_start - 1];
-        let Some(content) = content(line) else { break };
+        let begins = previous + (line.len() - line.trim_start_matches(recovery::is_blank).len());
+        let Some(content) = content(line).filter(|_| comments.binary_search(&begins).is_ok()) else { break };
         if lines.is_empty() {
             last_end = previous + line.trim_end().len();
         }
         lines.push(content.to_owned());
-        first = Some(previous + (line.len() - line.trim_start().len()));
+        first = Some(begins);
         line_start = previous;
     }
     let first = first?;
@@ -41,6 +45,7 @@ pub fn behind(file: FileId, text: &str, end: usize) -> Option<Doc> {
 
 /// The text of a `---` line; a ruler of more dashes is an ordinary comment.
 fn content(line: &str) -> Option<&str> {
-    let rest = line.trim().strip_prefix("---")?;
-    (!rest.starts_with('-')).then(|| rest.trim())
+    let blank = |c: char| c.is_whitespace() || recovery::is_blank(c);
+    let rest = line.trim_matches(blank).strip_prefix("---")?;
+    (!rest.starts_with('-')).then(|| rest.trim_matches(blank))
 }

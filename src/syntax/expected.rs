@@ -107,6 +107,9 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         | Rule::braces
         | Rule::parens
         | Rule::predicate_char
+        | Rule::table_cell
+        | Rule::table_blank
+        | Rule::table_char
         | Rule::table_quoted
         | Rule::table_comment
         | Rule::word_start

@@ -6,6 +6,8 @@
 
 pub mod ast;
 mod builder;
+pub mod confusable;
+mod deceptive;
 mod docs;
 mod expected;
 pub mod format;
@@ -46,7 +48,11 @@ pub fn parse(id: FileId, text: &str) -> Parse {
             declarations
         }
     };
-    Parse { file: ast::File { id, declarations }, diagnostics: builder.into_diagnostics() }
+    let file = ast::File { id, declarations };
+    let mut diagnostics = builder.into_diagnostics();
+    diagnostics.extend(deceptive::warn(id, text));
+    diagnostics.extend(confusable::warn(&file, text));
+    Parse { file, diagnostics }
 }
 
 /// Keeps a hostile text from backtracking for ever. The limit is process-wide in pest and counts one parse; the largest

@@ -65,6 +65,19 @@ pub fn significant_length(text: &str) -> usize {
     end
 }
 
+/// Where line comments begin between two offsets that stand outside of texts and comments, in order.
+pub fn line_comments(text: &str, from: usize, to: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = from;
+    while at < to {
+        if text[at..].starts_with("--") {
+            found.push(at);
+        }
+        at = lexeme_end(text, at);
+    }
+    found
+}
+
 struct Chunk {
     start: usize,
     end: usize,
@@ -87,7 +100,9 @@ fn chunks(text: &str) -> Vec<Chunk> {
             at = gap;
             continue;
         }
-        let end = chunk_end(text, at);
+        // A blank that the grammar doesn't know is a mistake by itself.
+        let odd = text[at..].chars().next().filter(|first| first.is_whitespace());
+        let end = odd.map_or_else(|| chunk_end(text, at), |odd| at + odd.len_utf8());
         let kind = if DECLARATIONS.contains(&word_at(text, at).to_lowercase().as_str()) {
             ChunkKind::Declaration
         } else {
@@ -158,7 +173,7 @@ fn looks_like_head(line: &str) -> bool {
 
 fn declaration(builder: &mut Builder, base: usize, piece: &str) -> Option<Declaration> {
     let Err(error) = PieParser::parse(Rule::single_declaration, piece) else {
-        return parsed(builder, base, piece);
+        return parsed(builder, base, base + piece.len(), piece);
     };
     if let Some(unclosed) = unclosed(piece) {
         let end = base + piece.trim_end().len();
@@ -194,7 +209,7 @@ fn declaration(builder: &mut Builder, base: usize, piece: &str) -> Option<Declar
         // With its braces closed the rest may be understood, and its own errors reported.
         let closed = format!("{}{}", piece.trim_end(), "\n}".repeat(unclosed.braces));
         if unclosed.braces > 0 && PieParser::parse(Rule::single_declaration, &closed).is_ok() {
-            return parsed(builder, base, &closed);
+            return parsed(builder, base, end, &closed);
         }
         return head(builder, base, piece).map(|(declaration, _)| declaration);
     }
@@ -203,9 +218,8 @@ fn declaration(builder: &mut Builder, base: usize, piece: &str) -> Option<Declar
         builder.report(unexpected(builder, base, piece, expectation.offset, &expectation.symbols));
         return None;
     };
-    let before = builder.has_errors();
     let count = clauses(builder, &mut declaration, base, piece, body);
-    if count == 0 && !before {
+    if count == 0 {
         // The clauses were fine one by one; what is wrong is between or behind them.
         let expectation = expectation(&error);
         builder.report(unexpected(builder, base, piece, expectation.offset, &expectation.symbols));
@@ -213,10 +227,11 @@ fn declaration(builder: &mut Builder, base: usize, piece: &str) -> Option<Declar
     Some(declaration)
 }
 
-fn parsed(builder: &mut Builder, base: usize, piece: &str) -> Option<Declaration> {
+/// Builds a piece that the grammar takes; only what lies before `limit` is in the file.
+fn parsed(builder: &mut Builder, base: usize, limit: usize, piece: &str) -> Option<Declaration> {
     let pairs = PieParser::parse(Rule::single_declaration, piece).ok()?;
     let file = pairs.into_iter().next()?;
-    builder.at(base).declarations(file.into_inner()).pop()
+    builder.within(base, limit).declarations(file.into_inner()).pop()
 }
 
 /// Parses the head; gives the empty declaration, marked broken, and the offset in the piece behind the head.
@@ -401,7 +416,8 @@ fn unknown_clause(
     }
     let mut known = keywords.to_vec();
     known.dedup();
-    let span = Span::new(builder.file, base + at, base + at + word.len());
+    // In lower case a word may have another length.
+    let span = Span::new(builder.file, base + at, base + at + word_at(piece, at).len());
     let mut diagnostic =
         Diagnostic::error(Code::UnknownClause, format!("a {kind} has no clause `{word}`")).at(span, "no such clause");
     let words: &[&str] = if kind == "slice" { &["select", "with", "values"] } else { &[] };
@@ -454,6 +470,12 @@ fn unexpected(builder: &Builder, base: usize, piece: &str, offset: usize, symbol
         let end = base + piece.trim_end().len();
         return Diagnostic::error(Code::Syntax, format!("expected {expected}, found the end of the declaration"))
             .at(Span::new(builder.file, end, end), format!("expected {expected}"));
+    }
+    if let Some(odd) = piece[at..].chars().next().filter(|first| first.is_whitespace()) {
+        let span = Span::new(builder.file, base + at, base + at + odd.len_utf8());
+        return Diagnostic::error(Code::Syntax, format!("expected {expected}, found U+{:04X}", u32::from(odd)))
+            .at(span, "looks like a space, and isn't one")
+            .with_help("write a space");
     }
     let end = lexeme_end(piece, at);
     let found = piece[at..end].lines().next().unwrap_or_default();
@@ -512,7 +534,7 @@ fn unclosed(piece: &str) -> Option<Unclosed> {
 }
 
 /// The end of the lexeme at `at`: a text, quoted name, comment or word as a whole, else one character.
-fn lexeme_end(text: &str, at: usize) -> usize {
+pub(super) fn lexeme_end(text: &str, at: usize) -> usize {
     let rest = &text[at..];
     let first = rest.chars().next().expect("at lies inside the text");
     let quoted = |quote: char| {
@@ -556,6 +578,11 @@ fn lexeme_end(text: &str, at: usize) -> usize {
     }
 }
 
+/// The grammar's `blank`.
+pub fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n' | '\u{feff}')
+}
+
 fn is_word(character: char) -> bool {
     character.is_alphanumeric() || character == '_' || character == '$'
 }
@@ -570,7 +597,7 @@ fn skip_blanks(text: &str, mut at: usize) -> usize {
     while at < text.len() {
         let rest = &text[at..];
         let first = rest.chars().next().expect("at lies inside the text");
-        if first.is_whitespace() || first == '\u{feff}' {
+        if is_blank(first) {
             at += first.len_utf8();
         } else if rest.starts_with("--")
             || rest.starts_with("/*")

@@ -18,4 +18,6 @@ mod properties;
 mod schemas;
 mod spec;
 mod store;
+mod syntax_fuzz;
+mod upkeep;
 mod watch;

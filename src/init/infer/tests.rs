@@ -42,11 +42,16 @@ fn check_folder(raw: &Path, expected: &str) -> Inferred {
     let parse = crate::syntax::parse(id, &inferred.text);
     assert!(parse.diagnostics.is_empty(), "{:#?}", parse.diagnostics);
     assert_eq!(crate::syntax::format::format(&parse.file, &inferred.text), inferred.text, "formatted");
-    let declared =
-        crate::resolve::resolve(&[parse.file], &sources, &QueryLimits::default(), &crate::memo::Memo::none());
-    assert!(declared.diagnostics.is_empty(), "{:#?}", declared.diagnostics);
-    let (_, diagnostics) = crate::semantic::analyze(declared.declarations, &sources, &crate::memo::Memo::none());
-    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    let declared = crate::resolve::resolve(
+        [&parse.file].into_iter(),
+        &sources,
+        &QueryLimits::default(),
+        &crate::memo::Memo::none(),
+    );
+    assert!(declared.diagnostics().next().is_none(), "{declared:#?}");
+    let analysis = crate::semantic::analyze(declared.declarations, &sources, &crate::memo::Memo::none());
+    let found: Vec<_> = analysis.diagnostics().collect();
+    assert!(found.is_empty(), "{found:#?}");
     inferred
 }
 

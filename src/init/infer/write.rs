@@ -2,6 +2,7 @@
 
 use super::columns::{Column, Described};
 use super::names::quoted;
+use crate::diagnostic::Diagnostic;
 use crate::syntax;
 use crate::text::FileId;
 
@@ -76,5 +77,5 @@ fn comment(text: &str) -> String {
 /// Lays the text out as `pie fmt` would.
 fn formatted(text: String) -> String {
     let parse = syntax::parse(FileId(0), &text);
-    if parse.diagnostics.is_empty() { syntax::format::format(&parse.file, &text) } else { text }
+    if parse.diagnostics.iter().any(Diagnostic::is_error) { text } else { syntax::format::format(&parse.file, &text) }
 }

@@ -26,7 +26,7 @@
 //!
 //! A violation is cut down first; the report holds the seed, all states as files, and how to run it again.
 
-mod random;
+pub(crate) mod random;
 mod project;
 mod query;
 mod walk;
