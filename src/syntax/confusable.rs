@@ -39,7 +39,9 @@ pub fn warn(file: &File, text: &str) -> Vec<Diagnostic> {
         if places[0] == word.span
             && let Some(disguise) = disguise(word.written)
         {
-            found.push(of_disguise(word, &disguise, places, text));
+            // Where the other name is there too, writing it would make one of two.
+            let is_free = !spellings.contains_key(disguise.plain.as_str());
+            found.push(of_disguise(word, &disguise, places, text, is_free));
         }
     }
     found.extend(twins(&spellings).iter().map(Twins::diagnostic));
@@ -304,7 +306,7 @@ fn full_width(character: char) -> Option<char> {
 }
 
 /// The warning of a word, at the first of its places.
-fn of_disguise(word: &Word, disguise: &Disguise, places: &[Span], text: &str) -> Diagnostic {
+fn of_disguise(word: &Word, disguise: &Disguise, places: &[Span], text: &str, is_free: bool) -> Diagnostic {
     let Disguise { plain, letters } = disguise;
     let mut unlike: Vec<String> = Vec::new();
     for (letter, plain) in letters {
@@ -330,7 +332,9 @@ fn of_disguise(word: &Word, disguise: &Disguise, places: &[Span], text: &str) ->
     if edits.len() > 1 {
         diagnostic = diagnostic.with_note(format!("it stands {} times in this file", edits.len()));
     }
-    diagnostic.fixes.push(Fix { title: format!("write `{plain}`"), edits });
+    if is_free {
+        diagnostic.fixes.push(Fix { title: format!("write `{plain}`"), edits });
+    }
     diagnostic
 }
 

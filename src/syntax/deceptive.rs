@@ -30,6 +30,10 @@ fn finding(id: FileId, of_line: &[Unseen]) -> Diagnostic {
     if !more.is_empty() {
         diagnostic = diagnostic.with_note(on_the_same_line(more));
     }
+    // A filler is a letter, and may be all of a name.
+    if of_line.iter().any(|unseen| unseen.character.is_alphabetic()) {
+        return diagnostic;
+    }
     let title = if more.is_empty() { "remove it".to_owned() } else { format!("remove all {}", of_line.len()) };
     let edits = of_line.iter().map(|unseen| (span(unseen), stand_in(unseen).to_owned()));
     diagnostic.fixes.push(Fix { title, edits: edits.collect() });

@@ -9,6 +9,7 @@ mod determinism;
 mod differential;
 mod errors;
 mod examples;
+mod fixes;
 mod formats;
 mod fuzz;
 mod lsp;
