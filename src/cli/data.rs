@@ -39,20 +39,39 @@ pub async fn freeze(cli: &Cli, args: &FreezeArgs, streams: &mut Streams<'_>) -> 
     })
 }
 
-/// A token that Ctrl-C cancels: what runs is stopped, its files removed, nothing of it published. A second Ctrl-C ends the
-/// process at once, which leaves at most files that no record names.
+/// How long a command may take to stop by itself: it removes its files, each with retries where the store is far.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// A token that Ctrl-C cancels, and a request to terminate: what runs is stopped, its files removed, nothing of it published. A
+/// second one ends the process at once, which leaves at most files that no record names, and so does a computation that never
+/// looks up. Signals have a thread of their own, since such a computation may hold all others.
 pub(super) fn on_interrupt() -> CancellationToken {
     let cancelled = CancellationToken::new();
     let token = cancelled.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if token.is_cancelled() {
-                std::process::exit(130);
-            }
-            token.cancel();
+    let listen = async move {
+        if !signalled().await {
+            return;
         }
-    });
+        token.cancel();
+        let _ = tokio::time::timeout(GRACE, signalled()).await;
+        std::process::exit(130);
+    };
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        std::thread::spawn(move || runtime.block_on(listen));
+    }
     cancelled
+}
+
+/// Waits for a signal; `false` where none can be received.
+async fn signalled() -> bool {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        return tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
+            _ = terminated.recv() => true,
+        };
+    }
+    tokio::signal::ctrl_c().await.is_ok()
 }
 
 async fn freeze_sources(

@@ -15,13 +15,28 @@ use std::ops::Range;
 pub fn render(diagnostics: &[Diagnostic], sources: &SourceMap, color: bool) -> String {
     let config = term::Config { tab_width: 4, ..term::Config::default() };
     let mut buffer = if color { termcolor::Buffer::ansi() } else { termcolor::Buffer::no_color() };
-    let files = CodespanFiles { sources, unmasked: unmasked_files(diagnostics, sources) };
+    let files =
+        CodespanFiles { sources, unmasked: unmasked_files(diagnostics, sources), names: names(diagnostics, sources) };
     for diagnostic in diagnostics {
         let converted = convert(diagnostic, sources);
         term::emit_to_write_style(&mut buffer, &config, &files, &converted)
             .expect("writing to memory succeeds and every span lies in its file");
     }
     String::from_utf8_lossy(buffer.as_slice()).into_owned()
+}
+
+/// Bytes of a line that is shown. A longer one is no text of a person, and would be written out for each thing wrong with it.
+const LONGEST_LINE: usize = 2_000;
+
+/// Whether what is between two places, to the ends of its lines, is short enough to be shown.
+fn is_shown(sources: &SourceMap, file: FileId, range: &Range<usize>) -> bool {
+    let source = sources.get(file);
+    let starts = source.line_starts();
+    let line = |at: usize| starts.partition_point(|start| *start as usize <= at).max(1) - 1;
+    (line(range.start)..=line(range.end)).all(|line| {
+        let end = starts.get(line + 1).map_or(source.text().len(), |next| *next as usize);
+        end - starts[line] as usize <= LONGEST_LINE
+    })
 }
 
 fn convert(diagnostic: &Diagnostic, sources: &SourceMap) -> codespan::Diagnostic<FileId> {
@@ -34,15 +49,27 @@ fn convert(diagnostic: &Diagnostic, sources: &SourceMap) -> codespan::Diagnostic
         let len = sources.get(span.file).text().len();
         span.range().start.min(len)..span.range().end.min(len)
     };
-    let mut labels = Vec::new();
-    if let Some(span) = diagnostic.span {
-        labels.push(codespan::Label::primary(span.file, clamp(span)).with_message(legible(&diagnostic.label)));
+    let (mut labels, mut notes) = (Vec::new(), Vec::new());
+    let primary = diagnostic.span.map(|span| (span, &diagnostic.label, codespan::LabelStyle::Primary));
+    let others = diagnostic.labels.iter().map(|one| (one.span, &one.message, codespan::LabelStyle::Secondary));
+    for (span, message, style) in primary.into_iter().chain(others) {
+        let (range, message) = (clamp(span), legible(message));
+        if is_shown(sources, span.file, &range) {
+            labels.push(codespan::Label::new(style, span.file, range).with_message(message));
+        } else {
+            let source = sources.get(span.file);
+            let position = source.position(range.start as u32);
+            let place = format!(
+                "{}:{}:{}",
+                one_line(source.path()).unwrap_or_else(|| source.path().to_owned()),
+                position.line,
+                position.column
+            );
+            let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+            notes.push(format!("at {place}, in a line too long to show{said}"));
+        }
     }
-    for label in &diagnostic.labels {
-        labels
-            .push(codespan::Label::secondary(label.span.file, clamp(label.span)).with_message(legible(&label.message)));
-    }
-    let mut notes: Vec<String> = diagnostic.notes.iter().map(|note| format!("note: {}", indent(note))).collect();
+    notes.extend(diagnostic.notes.iter().map(|note| format!("note: {}", indent(note))));
     notes.extend(diagnostic.help.iter().map(|help| format!("help: {}", indent(help))));
     codespan::Diagnostic::new(severity)
         .with_code(diagnostic.code.as_str())
@@ -64,9 +91,25 @@ fn unmasked_files(diagnostics: &[Diagnostic], sources: &SourceMap) -> BTreeMap<F
     files.into_iter().filter_map(|file| Some((file, unmasked(sources.get(file).text())?))).collect()
 }
 
+/// How the files are called, where that isn't their path: a name may hold anything, even what a terminal obeys.
+fn names(diagnostics: &[Diagnostic], sources: &SourceMap) -> BTreeMap<FileId, String> {
+    let places =
+        diagnostics.iter().flat_map(|one| one.span.into_iter().chain(one.labels.iter().map(|label| label.span)));
+    let files: BTreeSet<FileId> = places.map(|span| span.file).collect();
+    let named = |file: FileId| one_line(sources.get(file).path()).map(|name| (file, name));
+    files.into_iter().filter_map(named).collect()
+}
+
+/// The name of a file without what breaks lines or can't be seen; `None` where there is nothing of it.
+fn one_line(path: &str) -> Option<String> {
+    let shown = legible(path).replace(|c: char| c.is_control(), "�");
+    (shown != path).then_some(shown)
+}
+
 struct CodespanFiles<'a> {
     sources: &'a SourceMap,
     unmasked: BTreeMap<FileId, String>,
+    names: BTreeMap<FileId, String>,
 }
 
 impl<'a> Files<'a> for CodespanFiles<'a> {
@@ -75,7 +118,7 @@ impl<'a> Files<'a> for CodespanFiles<'a> {
     type Source = &'a str;
 
     fn name(&'a self, id: FileId) -> Result<&'a str, Error> {
-        Ok(self.sources.get(id).path())
+        Ok(self.names.get(&id).map_or_else(|| self.sources.get(id).path(), String::as_str))
     }
 
     fn source(&'a self, id: FileId) -> Result<&'a str, Error> {

@@ -53,6 +53,11 @@ pub async fn discover(source: &Source, stores: &RawStores) -> Result<(RawStore, 
         let tag = format!("{}/{}", meta.e_tag.unwrap_or_default(), modified.timestamp_nanos_opt().unwrap_or_default());
         files.push(Found { object: meta.location, path, size: meta.size, tag, modified, captured });
     }
+    // Stores in folders take a name that ends so for a file on its way, and don't list it.
+    if let Some(path) = store.unlisted(&prefix, absolute).into_iter().find(|path| template.matches(path).is_some()) {
+        let cause = "names that end in `#` and a number can't be read; rename the file".to_owned();
+        return Err(FreezeError::Unreadable { file: path, cause });
+    }
     if files.is_empty() {
         return Err(FreezeError::NoFiles { looked_in: shown(&prefix) });
     }

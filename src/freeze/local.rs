@@ -52,6 +52,26 @@ impl RawStores {
 }
 
 impl RawStore {
+    /// Paths below a folder that the store passes over: files of a local one whose names end in `#` and a number.
+    pub fn unlisted(&self, prefix: &str, absolute: bool) -> Vec<String> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let walk = ignore::WalkBuilder::new(folder.join(prefix.trim_start_matches('/')))
+            .standard_filters(false)
+            .filter_entry(|entry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.'))
+            .follow_links(true)
+            .build();
+        let passed_over = |name: &str| {
+            name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
+        };
+        walk.filter_map(Result::ok)
+            .filter(|entry| passed_over(&entry.file_name().to_string_lossy()) && entry.path().is_file())
+            .filter_map(|entry| {
+                let path = entry.path().strip_prefix(folder).ok()?.to_string_lossy().replace('\\', "/");
+                Some(if absolute { format!("/{path}") } else { path })
+            })
+            .collect()
+    }
+
     /// Makes a file readable on this machine.
     pub async fn fetch(&self, path: &ObjectPath) -> Result<LocalFile, FreezeError> {
         let unreadable = |cause: String| FreezeError::Unreadable { file: path.to_string(), cause };

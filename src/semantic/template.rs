@@ -32,6 +32,9 @@ pub enum Segment {
 /// The values that a path gave to captured columns, in the order of the template.
 pub type Captured = Vec<(String, String)>;
 
+/// The kinds of URL that object stores have.
+const REMOTE: [&str; 8] = ["s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss"];
+
 impl PathTemplate {
     pub(super) fn parse(
         text: &Text,
@@ -48,6 +51,22 @@ impl PathTemplate {
         if path.trim().is_empty() {
             diagnostics.push(bad("this path is empty", "no file can match it".to_owned()));
             return None;
+        }
+        if !base.is_empty() {
+            let (scheme, host) = base.split_once("://").unwrap_or_default();
+            if !REMOTE.contains(&scheme.to_lowercase().as_str()) {
+                let label =
+                    format!("`{scheme}://` is no place for data; a file of this machine is named by its path alone");
+                diagnostics.push(bad("there is no such kind of URL", label));
+                return None;
+            }
+            // `abfss://container@account` names no user.
+            let user = host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':') || !scheme.starts_with("abfs"));
+            if user || path.contains("?sig=") || path.contains("?sv=") || path.contains("&sig=") {
+                let label = "not shown to anybody: credentials come from the environment".to_owned();
+                diagnostics.push(bad("this URL has credentials in it", label));
+                return None;
+            }
         }
         let mut segments = Vec::new();
         let absolute = base.is_empty() && path.starts_with('/');

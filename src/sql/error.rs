@@ -2,6 +2,7 @@
 //! suggestion where a name is near.
 
 use super::engine::engine;
+use super::nesting;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::text::Span;
 use datafusion::common::{DataFusionError, SchemaError};
@@ -43,6 +44,15 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     let text = diagnostic.map_or_else(|| plain(root), |diagnostic| diagnostic.message.clone());
     let lowered = text.to_lowercase();
     let has = |needle: &str| lowered.contains(needle);
+    if text == nesting::TOO_DEEP {
+        return PlanError {
+            code: Code::LimitExceeded,
+            message: text,
+            label: "subqueries in subqueries".to_owned(),
+            help: Some("join instead, or make a slice of the inner ones that isn't virtual".to_owned()),
+            name: None,
+        };
+    }
     let new = |code: Code, message: String, label: &str, help: Option<String>| PlanError {
         code,
         message,
@@ -308,9 +318,11 @@ fn innermost(error: &DataFusionError) -> &DataFusionError {
 pub fn plain(error: &DataFusionError) -> String {
     let innermost = innermost(error);
     let text = innermost.strip_backtrace();
-    let mut text = text.as_str();
+    // What the engine says of its own mistakes is for those who develop it.
+    let mut text = text.split("\nThis issue was likely caused by a bug").next().unwrap_or_default();
     for prefix in [
         "Error during planning: ",
+        "Internal error: ",
         "Execution error: ",
         "This feature is not implemented: ",
         "Schema error: ",

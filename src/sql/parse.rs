@@ -293,7 +293,13 @@ fn tokenize(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<Vec
         .map_err(|e| {
             let start = byte_offset(source, shift(e.location));
             let at = Span { start: start.min(span.end), end: (start + 1).min(span.end), ..span };
-            let message = error::sentence(&e.message);
+            // The tokenizer says so of every text in which it gets stuck.
+            let escaped = e.message.to_lowercase().contains("encoded string literal");
+            let message = if escaped {
+                "an escape in this text is no character, or the text is never closed".to_owned()
+            } else {
+                error::sentence(&e.message)
+            };
             vec![Diagnostic::error(Code::SqlSyntax, message).at(at, "can't be read from here on")]
         })?;
     if let Some((index, message)) = exceeded(&tokens, limits) {

@@ -7,6 +7,7 @@ use super::constants;
 use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
+use super::nesting;
 use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
 use super::refuse;
 use super::types::storage_type;
@@ -227,6 +228,7 @@ struct Found {
 fn plan_once(query: &Query, catalog: &Catalog) -> Result<(LogicalPlan, Vec<EngineDiagnostic>), DataFusionError> {
     let planner = SqlToRel::new_with_options(catalog, parser_options());
     let plan = planner.sql_statement_to_plan(Statement::Query(Box::new(query.clone())))?;
+    nesting::bound(&plan)?;
     let settled = |plan| engine().analyzer().execute_and_check(plan, options(), |_, _| {});
     let mut plan = settled(plan)?;
     // Each pass settles one more level of queries around.

@@ -43,7 +43,11 @@ pub fn open_objects(location: &Location) -> Result<Objects, StoreError> {
             Ok(Objects { store: Arc::new(local.clone()), shown, local: Some(local) })
         }
         Location::Url(text) => {
-            let failed = |cause: String| StoreError::Location { location: without_secrets(text), cause };
+            // The libraries' messages repeat the URL as it was given.
+            let failed = |cause: String| {
+                let shown = without_secrets(text);
+                StoreError::Location { cause: cause.replace(text.as_str(), &shown), location: shown }
+            };
             let url = Url::parse(text).map_err(|e| failed(e.to_string()))?;
             if url.scheme() == "memory" {
                 return Ok(Objects { store: Arc::new(InMemory::new()), shown: "memory".to_owned(), local: None });
@@ -67,6 +71,7 @@ fn without_secrets(text: &str) -> String {
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.set_query(None);
+            url.set_fragment(None);
             url.to_string()
         }
         Err(_) => "<url>".to_owned(),

@@ -34,13 +34,18 @@ pub fn above(file: FileId, text: &str, from: usize, start: usize) -> Option<Doc>
 
 /// The doc comment behind a column: after `end`, past blanks and one comma, on the same line.
 pub fn behind(file: FileId, text: &str, end: usize) -> Option<Doc> {
-    let line_end = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
-    let rest = &text[end..line_end];
-    let trimmed = rest.trim_start();
-    let trimmed = trimmed.strip_prefix(',').unwrap_or(trimmed).trim_start();
-    let content = content(trimmed)?;
-    let start = line_end - trimmed.len();
-    Some(Doc { text: content.to_owned(), span: Span::new(file, start, start + trimmed.trim_end().len()) })
+    let past_blanks =
+        |text: &'_ str| text.len() - text.trim_start_matches(|c: char| c != '\n' && c.is_whitespace()).len();
+    let mut start = end + past_blanks(&text[end..]);
+    start += usize::from(text[start..].starts_with(','));
+    start += past_blanks(&text[start..]);
+    // Many columns may stand on one line: its end is looked for only where there is something to read.
+    if !text[start..].trim_start_matches(recovery::is_blank).starts_with("---") {
+        return None;
+    }
+    let line = text[start..].split('\n').next().unwrap_or_default();
+    let content = content(line)?;
+    Some(Doc { text: content.to_owned(), span: Span::new(file, start, start + line.trim_end().len()) })
 }
 
 /// The text of a `---` line; a ruler of more dashes is an ordinary comment.

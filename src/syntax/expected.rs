@@ -119,6 +119,7 @@ fn symbol(rule: Rule) -> Option<&'static str> {
         | Rule::WHITESPACE
         | Rule::COMMENT
         | Rule::line_comment
-        | Rule::block_comment => return None,
+        | Rule::block_comment
+        | Rule::query_name => return None,
     })
 }

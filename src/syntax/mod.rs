@@ -35,11 +35,15 @@ pub struct Parse {
 pub fn parse(id: FileId, text: &str) -> Parse {
     limit_calls();
     let mut builder = builder::Builder::new(id, text);
-    let declarations = match PieParser::parse(Rule::file, text) {
-        Ok(mut pairs) => {
-            let file = pairs.next().expect("a parsed rule has one pair");
-            builder.at(0).declarations(file.into_inner())
-        }
+    let parsed = PieParser::parse(Rule::file, text).map(|mut pairs| {
+        let file = pairs.next().expect("a parsed rule has one pair");
+        let declared = file.clone().into_inner().filter(|pair| pair.as_rule() != Rule::EOI);
+        let end = declared.last().map_or(0, |last| last.as_span().end());
+        (file, recovery::ends_in_comment(text, end))
+    });
+    let declarations = match parsed {
+        Ok((file, false)) => builder.at(0).declarations(file.into_inner()),
+        Ok((_, true)) => recovery::recover(&mut builder),
         Err(error) => {
             let declarations = recovery::recover(&mut builder);
             if !builder.has_errors() {

@@ -34,6 +34,11 @@ pub fn recover(builder: &mut Builder) -> Vec<Declaration> {
     declarations
 }
 
+/// Whether a comment that begins behind `from`, where only blanks and comments follow, is never closed.
+pub fn ends_in_comment(text: &str, from: usize) -> bool {
+    skip_blanks(text, from) < text.len()
+}
+
 /// Reports a file that the grammar refuses though each of its declarations is fine.
 pub fn report_whole(builder: &mut Builder, error: &pest::error::Error<Rule>) {
     let text = builder.text;
@@ -93,6 +98,7 @@ enum ChunkKind {
 /// Cuts the text. Blanks and comments between chunks are in none.
 fn chunks(text: &str) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
+    let heads = heads(text);
     let mut at = 0;
     while at < text.len() {
         let gap = skip_blanks(text, at);
@@ -102,7 +108,7 @@ fn chunks(text: &str) -> Vec<Chunk> {
         }
         // A blank that the grammar doesn't know is a mistake by itself.
         let odd = text[at..].chars().next().filter(|first| first.is_whitespace());
-        let end = odd.map_or_else(|| chunk_end(text, at), |odd| at + odd.len_utf8());
+        let end = odd.map_or_else(|| chunk_end(text, &heads, at), |odd| at + odd.len_utf8());
         let kind = if DECLARATIONS.contains(&word_at(text, at).to_lowercase().as_str()) {
             ChunkKind::Declaration
         } else {
@@ -114,28 +120,21 @@ fn chunks(text: &str) -> Vec<Chunk> {
     chunks
 }
 
-/// Where the declaration that starts at `start` ends: behind its closing brace, or before a line that begins another.
-fn chunk_end(text: &str, start: usize) -> usize {
-    let heads = |from: usize, to: usize| {
-        let mut line = from;
-        while let Some(newline) = text[line..to].find('\n') {
-            line += newline + 1;
-            if line < to && looks_like_head(&text[line..]) {
-                return Some(line);
-            }
-        }
-        None
-    };
+/// Where the lines begin that look like the head of a declaration, in order.
+fn heads(text: &str) -> Vec<usize> {
+    let begins = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1));
+    begins.filter(|at| looks_like_head(&text[*at..])).collect()
+}
+
+/// Where the declaration that starts at `start` ends: behind its closing brace, or before a line that begins another, even where
+/// a text or a comment that is never closed would reach over it.
+fn chunk_end(text: &str, heads: &[usize], start: usize) -> usize {
+    let next = heads.partition_point(|head| *head <= start);
+    let text = &text[..heads.get(next).copied().unwrap_or(text.len())];
     let mut depth = 0usize;
     let mut at = start;
     while at < text.len() {
-        if at > start && text.as_bytes()[at - 1] == b'\n' && looks_like_head(&text[at..]) {
-            return at;
-        }
         let end = lexeme_end(text, at);
-        if let Some(head) = heads(at, end) {
-            return head;
-        }
         match text.as_bytes()[at] {
             b'{' => depth += 1,
             b'}' => {

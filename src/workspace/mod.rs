@@ -15,6 +15,7 @@ pub use watch::{Changes, watch};
 use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::text::{FileId, SourceMap};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The name of the file that makes a folder a project.
@@ -58,9 +59,25 @@ pub fn load(root: &Path) -> Workspace {
     load_with(root, &BTreeMap::new())
 }
 
+/// How large a file may be by the project's settings.
+fn file_limit(root: &Path, config: Option<&[u8]>) -> usize {
+    let text = config.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    let id = SourceMap::default().add(CONFIG_FILE, text.to_owned());
+    config::parse(id, text, root, &mut Vec::new()).limits.file_bytes
+}
+
+/// Reads a file, and of one that is larger than `limit` just enough to see that.
+fn read_up_to(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a project, with texts of an editor in the place of files, by path below the root. A file may be in the editor alone.
 pub fn load_with(root: &Path, edited: &BTreeMap<String, String>) -> Workspace {
     let mut texts: BTreeMap<String, Result<Vec<u8>, String>> = BTreeMap::new();
+    let mut config = std::fs::read(root.join(CONFIG_FILE)).map_err(|e| e.to_string());
+    let limit = file_limit(root, edited.get(CONFIG_FILE).map(String::as_bytes).or(config.as_deref().ok()));
     let mut walk = ignore::WalkBuilder::new(root);
     walk.add_custom_ignore_filename(".pieignore").require_git(false).git_global(false).parents(false);
     for entry in walk.build() {
@@ -75,9 +92,8 @@ pub fn load_with(root: &Path, edited: &BTreeMap<String, String>) -> Workspace {
         if !is_pie || !entry.file_type().is_some_and(|kind| kind.is_file()) {
             continue;
         }
-        texts.insert(relative(root, entry.path()), std::fs::read(entry.path()).map_err(|e| e.to_string()));
+        texts.insert(relative(root, entry.path()), read_up_to(entry.path(), limit).map_err(|e| e.to_string()));
     }
-    let mut config = std::fs::read(root.join(CONFIG_FILE)).map_err(|e| e.to_string());
     for (path, text) in edited {
         let text = Ok(text.as_bytes().to_vec());
         if path == CONFIG_FILE {
