@@ -52,8 +52,13 @@ pub fn find(model: &SemanticModel, names: &[String], kind: &str) -> Result<BTree
     let mut found = BTreeSet::new();
     for name in names {
         let folded = name.to_lowercase();
-        let matching: Vec<&&RelationName> =
-            all.iter().filter(|other| other.to_string() == folded || other.name() == folded).collect();
+        // As it is written, which is how messages write it, or folded as a query folds it.
+        let exact =
+            all.iter().find(|other| other.to_string() == *name || RelationName::parse(name).as_ref() == Some(**other));
+        let matching: Vec<&&RelationName> = match exact {
+            Some(one) => vec![one],
+            None => all.iter().filter(|other| other.to_string() == folded || other.name() == folded).collect(),
+        };
         match matching.as_slice() {
             [one] => {
                 found.insert((**one).clone());

@@ -10,7 +10,7 @@ use crate::sql::{
     LogicalPlan, needed_physical_rules, needed_rules, physical_rules, relation_of, session_config, table_function_rows,
     with_functions,
 };
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -20,6 +20,8 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::TableScan;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::TryStreamExt;
@@ -227,7 +229,18 @@ async fn physical_in(
     let bound = bind(plan, tables).and_then(settle_subqueries).and_then(keep_above_aggregates);
     let bound = bound.map_err(|e| Failure::from(&e))?;
     let optimized = state.optimize(&bound).map_err(|e| Failure::from(&e))?;
-    state.query_planner().create_physical_plan(&optimized, state).await.map_err(|e| Failure::from(&e))
+    let physical = state.query_planner().create_physical_plan(&optimized, state).await;
+    physical.and_then(yielding).map_err(|e| Failure::from(&e))
+}
+
+/// Lets joins that make pairs give way to others. One batch that they read may become millions of theirs, all of which whoever counts
+/// them takes without a pause: nobody could stop that. The engine makes only what reads give way.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = plan.transform_up(|node| {
+        let pairs = node.is::<CrossJoinExec>() || node.is::<NestedLoopJoinExec>();
+        Ok(if pairs { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
+    });
+    plan.data()
 }
 
 impl Failure {

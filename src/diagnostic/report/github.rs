@@ -43,8 +43,9 @@ fn annotation(command: &str, diagnostic: &Diagnostic, report: &Report<'_>) -> St
     line
 }
 
-/// The value of a workflow command.
+/// The value of a workflow command. Logs are shown as a terminal shows them: what it would obey is left out.
 fn data(text: &str) -> String {
+    let text = text.replace(|c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t'), "\u{fffd}");
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
