@@ -83,12 +83,40 @@ fn indent(text: &str) -> String {
     legible(text.trim_end()).replace('\n', "\n      ")
 }
 
-/// The texts of the files that the diagnostics show and that hold something nobody sees, without it.
+/// The texts of the files that the diagnostics show, where they hold something nobody sees or nobody should, without it.
 fn unmasked_files(diagnostics: &[Diagnostic], sources: &SourceMap) -> BTreeMap<FileId, String> {
     let places =
         diagnostics.iter().flat_map(|one| one.span.into_iter().chain(one.labels.iter().map(|label| label.span)));
     let files: BTreeSet<FileId> = places.map(|span| span.file).collect();
-    files.into_iter().filter_map(|file| Some((file, unmasked(sources.get(file).text())?))).collect()
+    let shown = |file: FileId| {
+        let text = sources.get(file).text();
+        let kept = without_credentials(text);
+        let text = kept.as_deref().unwrap_or(text);
+        unmasked(text).or_else(|| kept.clone()).map(|text| (file, text))
+    };
+    files.into_iter().filter_map(shown).collect()
+}
+
+/// The text with stars in the place of passwords and queries of URLs, of as many bytes: reports are read by more people than files.
+/// `None` where there is none.
+fn without_credentials(text: &str) -> Option<String> {
+    let mut shown = text.as_bytes().to_vec();
+    let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`');
+    for (scheme, separator) in text.match_indices("://") {
+        let start = scheme + separator.len();
+        let url = &text[start..];
+        let url = &url[..url.find(ends).unwrap_or(url.len())];
+        let host = &url[..url.find('/').unwrap_or(url.len())];
+        // `abfss://container@account` names no user.
+        if let Some(at) = host.rfind('@').filter(|at| host[..*at].contains(':')) {
+            shown[start..start + at].fill(b'*');
+        }
+        if let Some(query) = url.find('?') {
+            shown[start + query + 1..start + url.len()].fill(b'*');
+        }
+    }
+    let shown = String::from_utf8(shown).ok()?;
+    (shown != text).then_some(shown)
 }
 
 /// How the files are called, where that isn't their path: a name may hold anything, even what a terminal obeys.

@@ -63,7 +63,7 @@ impl PathTemplate {
             // `abfss://container@account` names no user.
             let user = host.rsplit_once('@').is_some_and(|(user, _)| user.contains(':') || !scheme.starts_with("abfs"));
             if user || path.contains("?sig=") || path.contains("?sv=") || path.contains("&sig=") {
-                let label = "not shown to anybody: credentials come from the environment".to_owned();
+                let label = "credentials come from the environment".to_owned();
                 diagnostics.push(bad("this URL has credentials in it", label));
                 return None;
             }

@@ -15,12 +15,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// Work that takes less isn't told of.
 const LEASE_AFTER: Duration = Duration::from_secs(2);
 /// Marked builds stay at least an hour.
 const PIN_AFTER: Duration = Duration::from_secs(300);
+
+/// How long a note that ends waits for a write of its own.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A note that is renewed until it ends.
 #[derive(Debug)]
@@ -29,13 +33,18 @@ pub struct Note {
     folder: Path,
     /// There may be an object to take away.
     written: Arc<AtomicBool>,
+    /// Held while an object is written.
+    writing: Arc<Mutex<()>>,
     task: JoinHandle<()>,
 }
 
 impl Note {
     /// Takes the note away. One that can't be taken away ends by itself.
     pub async fn end(self) {
+        // A write that is under way goes on in a thread of its own, whatever happens to the task.
+        let idle = tokio::time::timeout(PATIENCE, self.writing.lock()).await;
         self.task.abort();
+        drop(idle);
         if !self.written.load(Ordering::Acquire) {
             return;
         }
@@ -156,22 +165,26 @@ impl Store {
         let (store, place) = (self.clone(), folder.clone());
         let written = Arc::new(AtomicBool::new(first.is_some()));
         let writes = Arc::clone(&written);
+        let writing = Arc::new(Mutex::new(()));
+        let lock = Arc::clone(&writing);
         let task = tokio::spawn(async move {
             tokio::time::sleep(after).await;
             writes.store(true, Ordering::Release);
             let mut before = first;
             for number in 1u64.. {
                 let path = place.clone().join(format!("{number}.json"));
+                let held = lock.lock().await;
                 // One that fails is made up for by the next.
                 if store.create(&path, bytes.clone()).await.is_ok()
                     && let Some(before) = before.replace(path)
                 {
                     let _ = store.remove(&before).await;
                 }
+                drop(held);
                 tokio::time::sleep(TERM / 3).await;
             }
         });
-        Note { store: self.clone(), folder, written, task }
+        Note { store: self.clone(), folder, written, writing, task }
     }
 }
 

@@ -136,22 +136,15 @@ pub(super) fn parse(id: FileId, text: &str, root: &Path, diagnostics: &mut Vec<D
         Ok(file) => file,
         Err(error) => {
             let range = error.span().unwrap_or(0..0);
-            // A finding shows its lines, and the URL of a store may hold a password.
-            let line = |at: usize| text[..at.min(text.len())].rfind('\n').map_or(0, |newline| newline + 1);
-            let shown = text.get(line(range.start)..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-            let hidden = shown.contains("://");
             let message = error.message().lines().next().unwrap_or("can't be read").to_owned();
-            let diagnostic = Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}")).with_help(
-                "the tables are [project] name; [sources] root; [store] url, sync, keep_versions, keep_days; [build] jobs, memory; [limits] file_bytes, \
-                 project_files, query_bytes, query_tokens, operands, nesting, diagnostics_per_file",
+            diagnostics.push(
+                Diagnostic::error(Code::BadConfig, format!("pie.toml: {message}"))
+                    .at(Span::new(id, range.start.min(text.len()), range.end.min(text.len())), "here")
+                    .with_help(
+                        "the tables are [project] name; [sources] root; [store] url, sync, keep_versions, keep_days; [build] jobs, memory; [limits] file_bytes, \
+                         project_files, query_bytes, query_tokens, operands, nesting, diagnostics_per_file",
+                    ),
             );
-            diagnostics.push(if hidden {
-                let number = text[..range.start.min(text.len())].matches('\n').count() + 1;
-                diagnostic
-                    .with_note(format!("in line {number}, which isn't shown: the URL of a store may hold a password"))
-            } else {
-                diagnostic.at(Span::new(id, range.start.min(text.len()), range.end.min(text.len())), "here")
-            });
             return Config { readable: false, ..config };
         }
     };

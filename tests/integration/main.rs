@@ -12,6 +12,7 @@ mod examples;
 mod fixes;
 mod formats;
 mod fuzz;
+mod hostile;
 mod lsp;
 mod memo;
 mod pie;
