@@ -236,8 +236,11 @@ fn comments_nest_a_hundred_thousand_deep() {
     check("open, in a query", slice(&format!("select 1 as x {opened}")), &[("E0103", 3)]);
 }
 
+/// A text of about so many bytes.
+type Text = fn(usize) -> String;
+
 /// Text that makes a parser try one way after another, `n` bytes of it.
-const FAMILIES: [(&str, fn(usize) -> String); 26] = [
+const FAMILIES: [(&str, Text); 26] = [
     ("words", |n| format!("{HEAD}{}", "foo\n".repeat(n / 4))),
     ("`public`", |n| format!("{HEAD}{}", "public virtual\n".repeat(n / 15))),
     ("heads of slices", |n| format!("{HEAD}{}", "slice d.x {\n".repeat(n / 12))),
@@ -296,7 +299,9 @@ fn text_that_invites_backtracking_is_read_in_linear_time() {
 /// Columns, declarations and values may all stand on one line: none is looked for along the whole of it.
 #[test]
 fn long_lines_are_read_in_linear_time() {
-    let numbered = |count: usize, item: fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>();
+    fn numbered(count: usize, item: fn(usize) -> String) -> Vec<String> {
+        (0..count).map(item).collect()
+    }
     let columns = |n: usize| {
         let columns = numbered(n / 13, |i| format!("c{i:05} int")).join(", ");
         format!("{HEAD}public source d.a {{ from 'a.csv' columns ({columns}) }}\n")
@@ -306,8 +311,8 @@ fn long_lines_are_read_in_linear_time() {
         let values = numbered(n / 12, |i| format!("{}", 1_000_000_000 + i)).join(",");
         slice(&format!("select id from a where id in ({values})"))
     };
-    let cases: [(&str, usize, &dyn Fn(usize) -> String); 3] =
-        [("columns", 1 << 20, &columns), ("declarations", 1 << 20, &domains), ("values", 1 << 18, &values)];
+    let cases: [(&str, usize, Text); 3] =
+        [("columns", 1 << 20, columns), ("declarations", 1 << 20, domains), ("values", 1 << 18, values)];
     for (label, most, text) in cases {
         let time = |bytes: usize| Project::new(text(bytes)).run(&["check"]).used.cpu;
         let bytes = most - 1000;
