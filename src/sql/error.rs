@@ -104,6 +104,11 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
             Some("name one of them otherwise: `… as other_name`".to_owned()),
         );
     }
+    let word = text.trim().rsplit(' ').next().unwrap_or_default().to_lowercase();
+    if has("unsupported sql type") && !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        let help = did_you_mean(&word, TYPES).filter(|help| help.starts_with("did you mean"));
+        return new(Code::UnknownType, format!("there is no type `{word}`"), "no such type", help);
+    }
     if has("unsupported sql type") || has("unsupported type") && has("cast") {
         return new(Code::UnknownType, sentence(&text), "no such type", None);
     }
@@ -156,6 +161,16 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     if let Some((message, help)) = of_operands(&long).or_else(|| of_arguments(&long)) {
         return new(Code::TypeMismatch, message, "types don't fit", Some(help));
     }
+    if let Some(message) = of_condition(&long) {
+        let help = "compare it with something: `amount > 0`, `status = 'open'`".to_owned();
+        return new(Code::TypeMismatch, message, "no condition", Some(help));
+    }
+    if let Some((message, help)) = of_arithmetic(&long).or_else(|| of_comparison(&long)) {
+        return new(Code::TypeMismatch, message, "types don't fit", Some(help));
+    }
+    if let Some(message) = of_number(&long) {
+        return new(Code::TypeMismatch, message, "these arguments", None);
+    }
     if types.iter().any(|needle| has(needle)) {
         // The engine's diagnostic is shorter than the error that it is attached to, which names the types.
         let text = if lowered.contains("incompatible types") && !long.is_empty() { long } else { text };
@@ -168,6 +183,24 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     }
     new(Code::InvalidQuery, sentence(&text), "here", None)
 }
+
+/// Types that people write, for suggestions.
+const TYPES: [&str; 14] = [
+    "bigint",
+    "boolean",
+    "bytea",
+    "date",
+    "decimal",
+    "double",
+    "int",
+    "numeric",
+    "real",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "varchar",
+];
 
 /// The label of a column's table that the query doesn't read.
 pub const NO_TABLE: &str = "no such table here";
@@ -290,6 +323,62 @@ fn of_operands(text: &str) -> Option<(String, String)> {
     let mut strange = [left, right].map(our_types).into_iter().filter(|name| name != "boolean" && name != "Null");
     let message = format!("`{word}` stands between conditions, and this is of type {}", strange.next()?);
     Some((message, "compare it with something: `amount > 0`, `status = 'open'`".to_owned()))
+}
+
+/// A filter that is neither true nor false.
+fn of_condition(text: &str) -> Option<String> {
+    let (_, of_type) = text.split_once("non-boolean predicate ")?.1.rsplit_once(" returning ")?;
+    Some(format!("a condition is needed here, and this is of type {}", our_types(of_type.trim())))
+}
+
+/// `+` and its like between what has no sum. The engine has two sentences for it; they are the same here, so that the place of
+/// the one is found where an operand is left out and the other comes up.
+fn of_arithmetic(text: &str) -> Option<(String, String)> {
+    let operands = match text.split_once("coerce arithmetic expression ") {
+        Some((_, rest)) => rest.split_once(" to valid types")?.0,
+        None => text.split_once("result type for arithmetic operation ")?.1.split(": ").next()?,
+    };
+    let (operator, (left, right)) = [" + ", " - ", " * ", " / ", " % "]
+        .into_iter()
+        .find_map(|operator| Some((operator.trim(), operands.split_once(operator)?)))?;
+    let (left, right) = (our_types(left.trim()), our_types(right.trim()));
+    let help = match operator {
+        "+" if left == "text" || right == "text" => "`||` puts texts together: `first || ' ' || last`".to_owned(),
+        _ => "cast one side: `cast(… as TYPE)`".to_owned(),
+    };
+    Some((format!("`{operator}` doesn't take {left} and {right}"), help))
+}
+
+/// A comparison of what can't be compared.
+fn of_comparison(text: &str) -> Option<(String, String)> {
+    let (_, operands) = text.split_once("common argument type for comparison operation ")?;
+    let mut words = operands.split_whitespace();
+    let (left, operator, right) = (words.next()?, words.next()?, words.next()?);
+    let is_plain = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric());
+    if words.next().is_some() || !is_plain(left) || !is_plain(right) {
+        return None;
+    }
+    let (left, right) = (our_types(left), our_types(right));
+    let help = match left == "boolean" || right == "boolean" {
+        true => "a condition stands for itself: `where paid`, `where not paid`".to_owned(),
+        false => "cast one side: `cast(… as TYPE)`".to_owned(),
+    };
+    Some((format!("`{operator}` doesn't compare {left} with {right}"), help))
+}
+
+/// More arguments than a function takes, or fewer.
+fn of_number(text: &str) -> Option<String> {
+    let (function, rest) = text.split_once("unction '")?.1.split_once("' expects ")?;
+    let (takes, given) = rest.split_once(" arguments but received ")?;
+    let digits = given.find(|c: char| !c.is_ascii_digit()).unwrap_or(given.len());
+    let (takes, given): (usize, usize) = (takes.trim().parse().ok()?, given[..digits].parse().ok()?);
+    let takes = if takes == 1 { "1 argument".to_owned() } else { format!("{takes} arguments") };
+    let given = match given {
+        0 => "here is none".to_owned(),
+        1 => "here is 1".to_owned(),
+        given => format!("here are {given}"),
+    };
+    Some(format!("`{function}` takes {takes}, and {given}"))
 }
 
 /// A function of arguments that it doesn't take.

@@ -295,6 +295,11 @@ fn tokenize(source: &SourceText, span: Span, limits: &QueryLimits) -> Result<Vec
             let at = Span { start: start.min(span.end), end: (start + 1).min(span.end), ..span };
             // The tokenizer says so of every text in which it gets stuck.
             let escaped = e.message.to_lowercase().contains("encoded string literal");
+            if e.message.to_lowercase().contains("unterminated string literal") {
+                let unclosed = Diagnostic::error(Code::SqlSyntax, "this text is never closed");
+                let help = "close it with `'`; a quote inside a text is written twice: `it''s`";
+                return vec![unclosed.at(at, "the quote opens here").with_help(help)];
+            }
             let message = if escaped {
                 "an escape in this text is no character, or the text is never closed".to_owned()
             } else {

@@ -289,12 +289,28 @@ fn record(
         let named = || what.name.as_ref().and_then(|name| only_mention(name, source, parsed.span));
         let at = span.or_else(named).unwrap_or(parsed.span);
         follow_up(&mut what, at, source);
+        if let Some(name) = what.name.as_deref().filter(|name| {
+            what.code == Code::UnknownColumn
+                && is_result(query, name, |item| byte_span(source, parsed.span, item.span()).end <= at.start)
+        }) {
+            what.help = Some(format!(
+                "`{name}` is named in the result, which is made after this: write the whole expression here, or read it from \
+                 a query inside: `from (select …) named`"
+            ));
+        }
         let mentioned = localize::names_within(query, source, parsed.span, at);
         // An expression around one that was replaced fails because of that.
         let around = known.spans.iter().any(|span| at.start <= span.start && span.end <= at.end && at != parsed.span);
         let follows = around
             || mentioned.iter().any(|name| known.poisoned.contains(name))
             || known.spans.iter().any(|span| of_replaced(&what, source.text()[span.range()].trim()));
+        // The engine finds fault with one operand, and then with what is left of the two.
+        let of_operator = |other: &Diagnostic| {
+            let between =
+                other.span.map_or("", |other| source.text().get(other.range().end..at.range().start).unwrap_or(""));
+            other.message == what.message && matches!(between.trim(), "+" | "-" | "*" | "/" | "%")
+        };
+        let follows = follows || found.diagnostics.iter().any(of_operator);
         let again = |other: &Diagnostic| what.label == error::NO_TABLE && other.message == what.message;
         let told = found.diagnostics.iter().any(|other| other.span == Some(at) && other.code == what.code);
         if follows || found.diagnostics.iter().any(again) {
@@ -356,6 +372,19 @@ fn follow_up(what: &mut PlanError, at: Span, source: &SourceText) {
         let near = what.help.take().filter(|help| help.starts_with("did you mean"));
         what.help = near.or_else(|| Some(format!("a text is written in single quotes: '{}'", text.trim_matches('"'))));
     }
+}
+
+/// Whether a query gives a column of its result this name, all of which lie before the place that asks.
+fn is_result(query: &Query, name: &str, is_before: impl Fn(&SelectItem) -> bool) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    if !select.projection.last().is_some_and(is_before) {
+        return false;
+    }
+    select.projection.iter().any(|item| match item {
+        SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() => alias.value.to_lowercase() == name,
+        SelectItem::ExprWithAlias { alias, .. } => alias.value == name,
+        _ => false,
+    })
 }
 
 /// Places that the engine names besides the main one, such as both legs of a union.

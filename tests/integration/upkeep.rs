@@ -256,6 +256,13 @@ impl Bench {
         touched
     }
 
+    /// What earlier checks of other states of the project left behind changes no answer.
+    #[track_caller]
+    fn facts_change_nothing(&self) {
+        let known = driver::check_with(workspace(&self.texts), self.known.clone());
+        assert_eq!(said(&known), said(&driver::check(workspace(&self.texts))));
+    }
+
     #[track_caller]
     fn is_as_fresh(&self, after: &str) {
         let anew = driver::check_with(workspace(&self.texts), self.known.clone());
@@ -287,6 +294,9 @@ fn random_edits_say_what_a_check_from_nothing_says() {
         let before = bench.project.diagnostics.clone();
         let touched = bench.edit(path, text);
         bench.is_as_fresh(&format!("step {step}, {path}"));
+        if step % 10 == 0 {
+            bench.facts_change_nothing();
+        }
         // Whoever tells only of the files that were touched tells everything.
         let here =
             |found: &&icepie::diagnostic::Diagnostic| found.span.is_some_and(|span| !touched.contains(&span.file));
