@@ -208,7 +208,9 @@ fn execute(cli: &Cli, streams: &mut Streams) -> Outcome {
 fn block_on(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(64 << 20).enable_all().build()?;
     let outcome = runtime.block_on(command);
-    runtime.shutdown_background();
+    // Threads that are let go while they end can take the process along: where their stacks are as large as these, the C library
+    // frees what it is about to look at. One that never looks up isn't waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
 }
 

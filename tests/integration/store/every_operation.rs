@@ -49,7 +49,7 @@ pub fn case(prepared: &World, project: &Project, label: &str, faults: &[(usize, 
             () = script.hung.notified() => None,
         }
     });
-    running.shutdown_background();
+    running.shutdown_timeout(std::time::Duration::from_secs(1));
     runtime().block_on(async {
         let session = world.session(project).await;
         let (old, new) = (World::total(1), World::total(2));
