@@ -14,7 +14,7 @@ use crate::name::RelationName;
 use serde_json::json;
 
 pub async fn test(cli: &Cli, args: &TestArgs, streams: &mut Streams<'_>) -> Outcome {
-    let project = super::project(cli)?;
+    let project = super::project_with_plans(cli)?;
     let broken = super::show_errors(&project, streams)?;
     let session = Session::in_memory(&project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;
@@ -151,7 +151,7 @@ fn unsupported(form: &str, cause: &str) -> Stop {
 }
 
 pub fn debug(cli: &Cli, args: &DebugArgs, streams: &mut Streams) -> Outcome {
-    let project = super::project(cli)?;
+    let project = super::project_with_plans(cli)?;
     let sources = &project.workspace.sources;
     let model = &project.model;
     let slices = || -> Result<Vec<RelationName>, Stop> {

@@ -70,7 +70,7 @@ pub async fn promote(cli: &Cli, args: &PromoteArgs, streams: &mut Streams<'_>) -
     if args.from == args.to {
         return Err(Stop::Usage(format!("`{}` can't be promoted to itself", args.from)));
     }
-    let project = super::project(cli)?;
+    let project = super::project_with_plans(cli)?;
     let names = match args.names.is_empty() {
         true => None,
         false => Some(driver::find(&project.model, &args.names, "source or slice")?),

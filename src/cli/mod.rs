@@ -24,7 +24,7 @@ mod verify;
 pub use output::Streams;
 
 use crate::diagnostic::Diagnostic;
-use crate::driver::{Early, Project, Session, check_with, memo_of};
+use crate::driver::{Early, Project, Session, check_only, check_with, memo_of};
 use crate::store::MAIN;
 use crate::text::SourceMap;
 use args::{Cli, Command};
@@ -219,10 +219,18 @@ fn project(cli: &Cli) -> Result<Project, Stop> {
     let root = crate::workspace::find_root(&cli.directory)?;
     let workspace = crate::workspace::load(&root);
     let memo = memo_of(&workspace);
+    Ok(check_only(workspace, memo))
+}
+
+/// As [`project`], for commands that ask for the plans of many slices.
+fn project_with_plans(cli: &Cli) -> Result<Project, Stop> {
+    let root = crate::workspace::find_root(&cli.directory)?;
+    let workspace = crate::workspace::load(&root);
+    let memo = memo_of(&workspace);
     Ok(check_with(workspace, memo))
 }
 
-/// As [`project`], while the heads of its store are listed already.
+/// As [`project_with_plans`], while the heads of its store are listed already.
 async fn project_early(cli: &Cli) -> Result<(Project, Option<Early>), Stop> {
     let root = crate::workspace::find_root(&cli.directory)?;
     let workspace = crate::workspace::load(&root);

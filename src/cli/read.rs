@@ -63,7 +63,7 @@ fn tell_older(published: &driver::Published, streams: &mut Streams<'_>) -> std::
 }
 
 pub async fn status(cli: &Cli, args: &StatusArgs, streams: &mut Streams<'_>) -> Outcome {
-    let project = super::project(cli)?;
+    let project = super::project_with_plans(cli)?;
     let broken = super::show_errors(&project, streams)?;
     let session = super::open(cli, &project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;

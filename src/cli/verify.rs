@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 pub async fn run(cli: &Cli, args: &VerifyArgs, streams: &mut Streams<'_>) -> Outcome {
     let started = Instant::now();
-    let project = super::project(cli)?;
+    let project = super::project_with_plans(cli)?;
     let human = args.format == ReportFormat::Human;
     let broken = super::show_errors(&project, streams)?;
     let session = super::open(cli, &project).await?;

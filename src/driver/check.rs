@@ -6,7 +6,7 @@ use crate::memo::Memo;
 use crate::name::RelationName;
 use crate::parallel;
 use crate::resolve::{self, Declared, Findings};
-use crate::semantic::{self, Knowledge, SemanticModel};
+use crate::semantic::{self, Knowledge, Plans, SemanticModel};
 use crate::sql::ENGINE_VERSION;
 use crate::syntax::{self, Parse};
 use crate::text::{FileId, Span};
@@ -68,8 +68,17 @@ pub fn memo_of(workspace: &Workspace) -> Memo {
 
 /// As [`check`], without the work whose result `memo` knows. It says the same.
 pub fn check_with(workspace: Workspace, memo: Memo) -> Project {
+    check_for(workspace, memo, Plans::Kept)
+}
+
+/// As [`check_with`], for those who ask for few plans or none.
+pub fn check_only(workspace: Workspace, memo: Memo) -> Project {
+    check_for(workspace, memo, Plans::Remade)
+}
+
+fn check_for(workspace: Workspace, memo: Memo, plans: Plans) -> Project {
     let parses = parse(&workspace);
-    let project = check_parsed(workspace, parses, memo);
+    let (project, _) = checked(workspace, parses, memo, plans);
     project.memo.save();
     project
 }
@@ -82,12 +91,12 @@ pub fn parse(workspace: &Workspace) -> Vec<Parse> {
 /// As [`check_with`], of files that are parsed already, in the order of the workspace. What is found out stays in memory: the memo
 /// isn't saved.
 pub fn check_parsed(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> Project {
-    checked(workspace, parses, memo).0
+    checked(workspace, parses, memo, Plans::Remade).0
 }
 
 /// As [`check_parsed`], with what is needed to follow edits.
 pub fn check_and_keep(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> (Project, Upkeep) {
-    let (project, facts) = checked(workspace, parses, memo);
+    let (project, facts) = checked(workspace, parses, memo, Plans::Remade);
     let upkeep = Upkeep::new(&project, facts);
     (project, upkeep)
 }
@@ -103,7 +112,7 @@ pub(super) struct Facts {
     pub knots: Vec<Diagnostic>,
 }
 
-pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> (Project, Facts) {
+pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo, plans: Plans) -> (Project, Facts) {
     let mut diagnostics = workspace.diagnostics.clone();
     diagnostics.extend(parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()));
     let files = parses.iter().map(|parse| &parse.file);
@@ -111,7 +120,7 @@ pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo) -> (
     diagnostics.extend(declared.diagnostics().cloned());
     let complete = !diagnostics.iter().any(Diagnostic::is_error);
     let Declared { declarations, of, of_tests, duplicates, lookalikes } = declared;
-    let mut analysis = semantic::analyze(declarations, &workspace.sources, &memo);
+    let mut analysis = semantic::analyze(declarations, &workspace.sources, &memo, plans);
     analysis.model.complete = complete;
     diagnostics.extend(analysis.diagnostics().cloned());
     arrange(&mut diagnostics, workspace.config.limits.diagnostics_per_file);

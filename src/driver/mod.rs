@@ -16,7 +16,7 @@ mod upkeep;
 mod verify;
 
 pub use build::{BuildOutcome, Manner, Planned, build, plan, plan_whole};
-pub use check::{Project, check, check_and_keep, check_parsed, check_with, memo_of, parse};
+pub use check::{Project, check, check_and_keep, check_only, check_parsed, check_with, memo_of, parse};
 pub use diff::{Compared, compare, compare_workspaces};
 pub use environment::{EnvironmentReport, environments, remove_environment};
 pub use freeze::{SourceReport, freeze};

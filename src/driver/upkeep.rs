@@ -19,7 +19,7 @@ use crate::diagnostic::Diagnostic;
 use crate::graph;
 use crate::name::RelationName;
 use crate::resolve::{self, Findings, OfFile, RelationDeclaration};
-use crate::semantic::{self, Column, Knowledge, SemanticModel};
+use crate::semantic::{self, Column, Knowledge, Plans, SemanticModel};
 use crate::syntax;
 use crate::text::FileId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -265,7 +265,7 @@ impl Upkeep {
     /// Checks everything.
     fn whole(&mut self, project: &mut Project) {
         let (workspace, parses) = (project.workspace.clone(), std::mem::take(&mut project.parses));
-        let (new, facts) = check::checked(workspace, parses, project.memo.clone());
+        let (new, facts) = check::checked(workspace, parses, project.memo.clone(), Plans::Remade);
         let mut files: BTreeSet<FileId> = new.workspace.files.iter().copied().collect();
         files.extend(self.touched.iter());
         let (lost, counts) = (std::mem::take(&mut self.lost), self.counts);
@@ -416,7 +416,7 @@ impl Upkeep {
         let model = Arc::make_mut(&mut project.model);
         let columns = |model: &SemanticModel, name: &RelationName| model.columns(name).unwrap_or_default().to_vec();
         let before: Vec<Vec<Column>> = names.iter().map(|name| columns(model, name)).collect();
-        let typed = semantic::analyze_again(model, &names, &mut self.knowledge, sources, &project.memo);
+        let typed = semantic::analyze_again(model, &names, &mut self.knowledge, sources, &project.memo, Plans::Remade);
         for ((name, before), (changed, found)) in names.into_iter().zip(before).zip(typed) {
             if !before.is_empty() && model.columns(&name).is_none_or(<[Column]>::is_empty) {
                 self.lost.push((name.clone(), before));

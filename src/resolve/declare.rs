@@ -229,14 +229,20 @@ fn parse_slice(
     let text = sources.get(slice.file);
     if let Some(query) = slice.syntax.query {
         match sql::parse_query(text, query.span, limits) {
-            Ok(parsed) => slice.query = Some(parsed),
+            Ok(parsed) => {
+                parsed.forget_tree();
+                slice.query = Some(parsed);
+            }
             Err(errors) => diagnostics.extend(errors),
         }
     }
     for check in &slice.syntax.checks {
         let of = [slice.name.domain(), slice.name.name()];
         let predicate = match sql::parse_predicate(text, check.predicate.span, &of, limits) {
-            Ok(parsed) => Some(parsed),
+            Ok(parsed) => {
+                parsed.violations().forget_tree();
+                Some(parsed)
+            }
             Err(errors) => {
                 diagnostics.extend(errors);
                 None

@@ -81,8 +81,17 @@ impl Analysis {
     }
 }
 
+/// What becomes of the plans that were made to find out what queries say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plans {
+    /// They are kept for those who run or model them.
+    Kept,
+    /// They are let go, and made once more for those who ask: all plans of a large project are most of the memory of its check.
+    Remade,
+}
+
 /// Types a project. The work is one planning of each query that `memo` doesn't know.
-pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo) -> Analysis {
+pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo, plans: Plans) -> Analysis {
     let (graph, cycles) = graph::build(&declarations);
     let mut known: BTreeMap<RelationName, Known> = BTreeMap::new();
     let mut of = BTreeMap::new();
@@ -99,7 +108,7 @@ pub fn analyze(declarations: Declarations, sources: &SourceMap, memo: &Memo) -> 
     for level in levels.into_values() {
         let typed = parallel::map(level, |(name, declaration)| {
             let mut found = Vec::new();
-            let (typed, fact) = typed(declaration, &known, sources, memo, &mut found);
+            let (typed, fact) = typed(declaration, &known, sources, memo, plans, &mut found);
             (name, typed, fact, found)
         });
         for (name, typed, fact, found) in typed {
@@ -126,12 +135,13 @@ pub fn analyze_again(
     knowledge: &mut Knowledge,
     sources: &SourceMap,
     memo: &Memo,
+    plans: Plans,
 ) -> Vec<(bool, Vec<Diagnostic>)> {
     let declarations = &model.declarations.relations;
     let typed = parallel::map(names.iter().collect(), |name| {
         let mut found = Vec::new();
         let declaration = declarations.get(name)?;
-        let (typed, fact) = typed(declaration, &knowledge.0, sources, memo, &mut found);
+        let (typed, fact) = typed(declaration, &knowledge.0, sources, memo, plans, &mut found);
         Some((typed, fact, found))
     });
     let mut outcomes = Vec::new();
@@ -172,6 +182,7 @@ fn typed(
     known: &BTreeMap<RelationName, Known>,
     sources: &SourceMap,
     memo: &Memo,
+    plans: Plans,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Typed, Known) {
     match declaration {
@@ -180,7 +191,7 @@ fn typed(
             (Typed::Source(Box::new(source)), fact)
         }
         RelationDeclaration::Slice(declaration) => {
-            let (slice, fact) = remembered::analyze(declaration, known, sources, memo, diagnostics);
+            let (slice, fact) = remembered::analyze(declaration, known, sources, memo, plans, diagnostics);
             (Typed::Slice(Box::new(slice)), fact)
         }
     }

@@ -4,12 +4,12 @@
 //! kept, so what is known has nothing to tell.
 
 use super::slice::{check_inputs, inputs, relation};
-use super::{Check, Column, Known, Slice};
+use super::{Check, Column, Known, Plans, Slice};
 use crate::diagnostic::Diagnostic;
 use crate::memo::{self, Key, Memo};
 use crate::name::RelationName;
 use crate::resolve::{Read, SliceDeclaration};
-use crate::sql::{self, DataType, LazyPlan, Relation};
+use crate::sql::{self, DataType, LazyPlan, Relation, SchemaRef};
 use crate::text::{SourceMap, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,7 @@ pub(super) fn analyze(
     known: &BTreeMap<RelationName, Known>,
     sources: &SourceMap,
     memo: &Memo,
+    plans: Plans,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Slice, Known) {
     let key = declaration_key(declaration, known, sources);
@@ -57,6 +58,13 @@ pub(super) fn analyze(
         fact.identity = identity(&fact.relation, &fact.poisoned, Some(&key).filter(|_| slice.is_virtual));
         if let Some(facts) = keep(declaration, &slice, fact.scans).filter(|_| memo.is_on()) {
             memo.put(key, &facts);
+        }
+        // The plan of a virtual slice is part of its readers'.
+        if plans == Plans::Remade
+            && !slice.is_virtual
+            && let Some(later) = later(declaration, &super::schema_of(&slice.columns), known, sources, memo)
+        {
+            (slice.plan, slice.checks) = later;
         }
     } else {
         fact.identity = identity(&fact.relation, &fact.poisoned, None).filter(|_| !slice.is_virtual);
@@ -159,25 +167,7 @@ fn take(
         })
     };
     let columns: Vec<Column> = facts.columns.into_iter().map(column).collect::<Option<_>>()?;
-    let schema = super::schema_of(&columns);
-    let none = BTreeSet::new;
-    let plan = {
-        let query = declaration.query.clone()?;
-        let (catalog, _) = inputs(&declaration.reads, declaration.unresolved, known)?;
-        let (text, memo) = (sources.share(declaration.file), memo.clone());
-        LazyPlan::later(move || {
-            memo.count_planned();
-            sql::plan_query(&query, &catalog, &text, &none()).plan
-        })
-    };
-    let check = |check: &crate::resolve::Check| {
-        let predicate = check.predicate.clone()?;
-        let normalized = predicate.normalized().to_owned();
-        let (catalog, _) = check_inputs(&declaration.name, check, &schema, known)?;
-        let text = sources.share(declaration.file);
-        let violations = LazyPlan::later(move || sql::plan_predicate(&predicate, &catalog, &text, &none()).plan);
-        Some(Check { name: check.name.clone(), span: check.span, normalized, reads: check.reads.clone(), violations })
-    };
+    let (plan, checks) = later(declaration, &super::schema_of(&columns), known, sources, memo)?;
     let slice = Slice {
         name: declaration.name.clone(),
         file: declaration.file,
@@ -190,7 +180,7 @@ fn take(
         key: facts.key,
         partition_by: facts.partition_by,
         sort_by: facts.sort_by,
-        checks: declaration.checks.iter().map(check).collect::<Option<_>>()?,
+        checks,
         stale_after_seconds: syntax.stale_limit.map(|limit| limit.seconds),
         reads: declaration.reads.clone(),
         normalized: declaration.query.as_ref().map(|query| query.normalized.clone()).unwrap_or_default(),
@@ -202,4 +192,32 @@ fn take(
     let poisoned = BTreeSet::new();
     let identity = identity(&relation, &poisoned, Some(&identity_of).filter(|_| slice.is_virtual));
     Some((slice, Known { relation, poisoned, scans: facts.scans, identity }))
+}
+
+/// The plans of a declaration without errors, made when somebody asks for them; `None` where something that it reads isn't known.
+fn later(
+    declaration: &SliceDeclaration,
+    schema: &SchemaRef,
+    known: &BTreeMap<RelationName, Known>,
+    sources: &SourceMap,
+    memo: &Memo,
+) -> Option<(LazyPlan, Vec<Check>)> {
+    let none = BTreeSet::new;
+    let query = declaration.query.clone()?;
+    let (catalog, _) = inputs(&declaration.reads, declaration.unresolved, known)?;
+    let (text, memo) = (sources.share(declaration.file), memo.clone());
+    let plan = LazyPlan::later(move || {
+        memo.count_planned();
+        sql::plan_query(&query, &catalog, &text, &none()).plan
+    });
+    let check = |check: &crate::resolve::Check| {
+        let predicate = check.predicate.clone()?;
+        let normalized = predicate.normalized().to_owned();
+        let (catalog, _) = check_inputs(&declaration.name, check, schema, known)?;
+        let text = sources.share(declaration.file);
+        let violations = LazyPlan::later(move || sql::plan_predicate(&predicate, &catalog, &text, &none()).plan);
+        Some(Check { name: check.name.clone(), span: check.span, normalized, reads: check.reads.clone(), violations })
+    };
+    let checks = declaration.checks.iter().map(check).collect::<Option<_>>()?;
+    Some((plan, checks))
 }

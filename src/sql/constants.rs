@@ -32,6 +32,9 @@ pub(super) fn wrong(plan: &LogicalPlan, source: &SourceText, span: Span) -> Vec<
             })
         })
     });
+    if found.is_empty() && numbers.is_empty() {
+        return Vec::new();
+    }
     let tokens = tokens(source, span);
     let mut diagnostics = Vec::new();
     for (text, to) in found {

@@ -64,15 +64,22 @@ impl ParsedQuery {
         tree.or_else(|| self.parse(source))
     }
 
+    /// Lets the tree go: those of a large project, all at once, would be most of the memory of its check, and clearing that takes
+    /// longer than parsing a query again.
+    pub fn forget_tree(&self) {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The text was found to be a query before.
     fn parse(&self, source: &SourceText) -> Option<Arc<Query>> {
-        let parsed = match &self.origin {
-            Origin::Query(purpose, limits) => parse_for(*purpose, source, self.span, limits).ok()?,
+        let (tokens, limits) = match &self.origin {
+            Origin::Query(_, limits) => (tokenize(source, self.span, limits).ok()?, limits),
             Origin::Predicate(of, limits) => {
                 let of: Vec<&str> = of.iter().map(String::as_str).collect();
-                parse_predicate(source, self.span, &of, limits).ok()?.violations
+                (violations(tokenize(source, self.span, limits).ok()?, &of), limits)
             }
         };
-        Arc::into_inner(parsed.tree)?.into_inner().unwrap_or_else(PoisonError::into_inner)
+        parse_tokens(source, self.span, tokens, limits).ok().map(Arc::from)
     }
 
     /// What can be kept of it.
@@ -238,19 +245,24 @@ pub fn parse_predicate(
                 .at(at, "not part of the predicate"),
         ]);
     }
-    let name = of.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".");
-    let mut tokens = synthetic("select * from ");
-    tokens.extend(synthetic(&name));
-    tokens.extend(synthetic(" where not ("));
-    tokens.extend(predicate);
-    tokens.extend(synthetic(")"));
-    let query = parse_tokens(source, span, tokens, limits)?;
+    let query = parse_tokens(source, span, violations(predicate, of), limits)?;
     let of_parts = of.iter().map(|part| (*part).to_owned()).collect();
     let mut violations = finish(Purpose::Slice, source, span, query, normalized, limits)?;
     violations.origin = Origin::Predicate(of_parts, *limits);
     let own = of.join(".");
     violations.references.retain(|reference| !(reference.span.is_empty() && reference.key() == own));
     Ok(ParsedExpression { violations, span })
+}
+
+/// The query of the rows of a relation for which a predicate is false.
+fn violations(predicate: Vec<TokenWithSpan>, of: &[&str]) -> Vec<TokenWithSpan> {
+    let name = of.iter().map(|part| quote(part)).collect::<Vec<_>>().join(".");
+    let mut tokens = synthetic("select * from ");
+    tokens.extend(synthetic(&name));
+    tokens.extend(synthetic(" where not ("));
+    tokens.extend(predicate);
+    tokens.extend(synthetic(")"));
+    tokens
 }
 
 /// The tokens in one canonical spelling: blanks and comments gone, words outside quotes in lower case. Queries with the

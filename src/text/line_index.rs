@@ -72,7 +72,11 @@ impl LineIndex {
         let start = self.starts[line] as usize;
         let end = self.starts.get(line + 1).map_or(text.len(), |next| *next as usize);
         let end = start + text[start..end].trim_end_matches(['\n', '\r']).len();
-        let number = self.characters_before(text, start) + position.column.max(1) as usize - 1;
+        let column = position.column.max(1) as usize - 1;
+        if end - start <= BLOCK {
+            return text[start..end].char_indices().nth(column).map_or(end, |(at, _)| start + at) as u32;
+        }
+        let number = self.characters_before(text, start) + column;
         self.character(text, number).min(end) as u32
     }
 }
