@@ -2,7 +2,7 @@
 
 use super::Upkeep;
 use crate::diagnostic::{self, Code, Diagnostic};
-use crate::memo::Memo;
+use crate::memo::{self, Memo};
 use crate::name::RelationName;
 use crate::parallel;
 use crate::resolve::{self, Declared, Findings};
@@ -77,15 +77,30 @@ pub fn check_only(workspace: Workspace, memo: Memo) -> Project {
 }
 
 fn check_for(workspace: Workspace, memo: Memo, plans: Plans) -> Project {
-    let parses = parse(&workspace);
+    let parses = parse(&workspace, &memo);
     let (project, _) = checked(workspace, parses, memo, plans);
     project.memo.save();
     project
 }
 
-/// Parses every file of a project, on all cores.
-pub fn parse(workspace: &Workspace) -> Vec<Parse> {
-    parallel::map(workspace.files.clone(), |id| syntax::parse(id, workspace.sources.get(id).text()))
+/// Parses every file of a project whose tree `memo` doesn't know, on all cores.
+pub fn parse(workspace: &Workspace, memo: &Memo) -> Vec<Parse> {
+    parallel::map(workspace.files.clone(), |id| {
+        let text = workspace.sources.get(id).text();
+        if !memo.is_on() {
+            return syntax::parse(id, text);
+        }
+        // Every place in a tree names its file by its number.
+        let key = memo::key("tree", [&id.0.to_le_bytes()[..], text.as_bytes()]);
+        if let Some(file) = memo.get(&key) {
+            return Parse { file, diagnostics: Vec::new() };
+        }
+        let parse = syntax::parse(id, text);
+        if parse.diagnostics.is_empty() {
+            memo.put(key, &parse.file);
+        }
+        parse
+    })
 }
 
 /// As [`check_with`], of files that are parsed already, in the order of the workspace. What is found out stays in memory: the memo

@@ -212,7 +212,7 @@ fn verify(view: &View, edits: &[(Span, String)]) -> Result<(), String> {
         }
         workspace.sources.replace(file, text);
     }
-    let parses = driver::parse(&workspace);
+    let parses = driver::parse(&workspace, &view.project.memo);
     let after = driver::check_parsed(workspace, parses, view.project.memo.clone());
     let errors = |project: &driver::Project| project.diagnostics.iter().filter(|found| found.is_error()).count();
     if errors(&after) <= errors(&view.project) {

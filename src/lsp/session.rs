@@ -181,7 +181,7 @@ impl Session {
         if opened.kept.is_none() {
             opened.memo = driver::memo_of(&workspace);
         }
-        let parses = driver::parse(&workspace);
+        let parses = driver::parse(&workspace, &opened.memo);
         let (project, upkeep) = driver::check_and_keep(workspace, parses, opened.memo.clone());
         let good = opened.kept.take().map(|kept| Arc::unwrap_or_clone(kept.view).into_good()).unwrap_or_default();
         opened.kept = Some(Kept { view: Arc::new(View::new(project, good)), upkeep });

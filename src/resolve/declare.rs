@@ -44,6 +44,17 @@ impl Declared {
 /// Suggestions compare with every name; past this many errors nobody reads them.
 pub const MAX_SUGGESTIONS: usize = 200;
 
+/// Of more relations than this, queries are parsed once more when they are planned: all their trees at once would be most of the
+/// memory of a check, 60 kB each.
+const MANY: usize = 2_000;
+
+fn forget_trees(declaration: &RelationDeclaration) {
+    if let RelationDeclaration::Slice(slice) = declaration {
+        let checks = slice.checks.iter().filter_map(|check| check.predicate.as_ref()).map(ParsedExpression::violations);
+        slice.query.iter().chain(checks).for_each(ParsedQuery::forget_tree);
+    }
+}
+
 /// Resolves all files of a project. Linear in the number of declarations and references, up to the maps' logarithm.
 /// What `memo` knows of a query isn't parsed again.
 pub fn resolve<'a>(
@@ -72,8 +83,13 @@ pub fn resolve<'a>(
     declared.lookalikes = lookalike::warn(&declared.declarations);
     let Declared { declarations, of, .. } = &mut declared;
     let domains = &declarations.domains;
+    let many = declarations.relations.len() > MANY;
     let read = parallel::map(declarations.relations.iter_mut().collect(), |(name, declaration)| {
-        (name, read_declaration(declaration, domains, sources, limits, memo))
+        let found = read_declaration(declaration, domains, sources, limits, memo);
+        if many {
+            forget_trees(declaration);
+        }
+        (name, found)
     });
     for (name, found) in read.into_iter().filter(|(_, found)| !found.is_empty()) {
         of.entry(name.clone()).or_default().declared = found;
@@ -229,20 +245,14 @@ fn parse_slice(
     let text = sources.get(slice.file);
     if let Some(query) = slice.syntax.query {
         match sql::parse_query(text, query.span, limits) {
-            Ok(parsed) => {
-                parsed.forget_tree();
-                slice.query = Some(parsed);
-            }
+            Ok(parsed) => slice.query = Some(parsed),
             Err(errors) => diagnostics.extend(errors),
         }
     }
     for check in &slice.syntax.checks {
         let of = [slice.name.domain(), slice.name.name()];
         let predicate = match sql::parse_predicate(text, check.predicate.span, &of, limits) {
-            Ok(parsed) => {
-                parsed.violations().forget_tree();
-                Some(parsed)
-            }
+            Ok(parsed) => Some(parsed),
             Err(errors) => {
                 diagnostics.extend(errors);
                 None

@@ -64,8 +64,7 @@ impl ParsedQuery {
         tree.or_else(|| self.parse(source))
     }
 
-    /// Lets the tree go: those of a large project, all at once, would be most of the memory of its check, and clearing that takes
-    /// longer than parsing a query again.
+    /// Lets the tree go; it is made once more for those who ask.
     pub fn forget_tree(&self) {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -104,6 +104,9 @@ pub fn wrong(plan: &LogicalPlan) -> Option<Wrong> {
         if let LogicalPlan::Subquery(subquery) = node {
             found = correlated(subquery, Place::Lateral)?;
         }
+        if found.is_none() && !is_looked_at(node)? {
+            return Ok(TreeNodeRecursion::Continue);
+        }
         let positive = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
         let schemas = node.inputs().into_iter().map(|input| input.schema().as_ref().clone());
         let schema = schemas.reduce(|all, more| all.join(&more).unwrap_or(all)).unwrap_or_else(DFSchema::empty);
@@ -120,6 +123,16 @@ pub fn wrong(plan: &LogicalPlan) -> Option<Wrong> {
     });
     // What can't be looked at is refused too.
     found.or_else(|| walked.is_err().then_some(Wrong::Row))
+}
+
+/// Whether something in a node's own expressions can be wrong: schemas of most nodes needn't be put together.
+fn is_looked_at(node: &LogicalPlan) -> Result<bool> {
+    let mut looked_at = false;
+    node.apply_expressions(|expr| {
+        looked_at = expr.exists(|expr| Ok(is_subquery(expr) || matches!(expr, Expr::WindowFunction(_))))?;
+        Ok(if looked_at { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(looked_at)
 }
 
 fn of_expression(expr: &Expr, schema: &DFSchema, positive: bool) -> Result<Option<Wrong>> {

@@ -1,15 +1,16 @@
 //! The syntax tree of a `.pie` file. Every node and every name has a span; SQL bodies are spans that `sql` parses.
 
 use crate::text::{FileId, Span};
+use serde::{Deserialize, Serialize};
 
 /// One file's declarations, in the order of the text.
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct File {
     pub id: FileId,
     pub declarations: Vec<Declaration>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum Declaration {
     Domain(Domain),
     Source(Source),
@@ -29,14 +30,14 @@ impl Declaration {
 }
 
 /// An identifier: folded to lower case, or taken as it is between double quotes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Name {
     pub text: String,
     pub span: Span,
 }
 
 /// `domain.name`, or `name` alone where the domain is left out.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct QualifiedName {
     pub domain: Option<Name>,
     pub name: Name,
@@ -44,26 +45,26 @@ pub struct QualifiedName {
 }
 
 /// A string literal's value; the span includes the quotes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Text {
     pub value: String,
     pub span: Span,
 }
 
 /// The `---` lines that document a declaration or a column, without their dashes.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Doc {
     pub text: String,
     pub span: Span,
 }
 
 /// A stretch of SQL in the file: a query, or the predicate of a check.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SqlText {
     pub span: Span,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Domain {
     pub span: Span,
     pub doc: Option<Doc>,
@@ -71,7 +72,7 @@ pub struct Domain {
     pub owner: Option<Text>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Source {
     pub span: Span,
     pub doc: Option<Doc>,
@@ -86,14 +87,14 @@ pub struct Source {
     pub broken: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Format {
     pub span: Span,
     pub name: Name,
     pub options: Vec<FormatOption>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct FormatOption {
     pub span: Span,
     pub name: Name,
@@ -101,20 +102,20 @@ pub struct FormatOption {
     pub value_span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 pub enum OptionValue {
     Text(String),
     Number(String),
     Boolean(bool),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct ColumnList {
     pub span: Span,
     pub columns: Vec<Column>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Column {
     pub span: Span,
     pub name: Name,
@@ -125,13 +126,13 @@ pub struct Column {
     pub doc: Option<Doc>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct NameList {
     pub span: Span,
     pub names: Vec<Name>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Slice {
     pub span: Span,
     pub doc: Option<Doc>,
@@ -150,7 +151,7 @@ pub struct Slice {
     pub broken: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Check {
     pub span: Span,
     pub name: Name,
@@ -158,13 +159,13 @@ pub struct Check {
 }
 
 /// `stale for at most 20 minutes`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, Debug)]
 pub struct StaleLimit {
     pub span: Span,
     pub seconds: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Test {
     pub span: Span,
     pub slice: QualifiedName,
@@ -175,34 +176,34 @@ pub struct Test {
     pub broken: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Given {
     pub span: Span,
     pub name: QualifiedName,
     pub table: Table,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum Expect {
     Rows { span: Span, table: Table },
     Error { span: Span, code: Name },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Table {
     pub span: Span,
     pub header: Vec<Name>,
     pub rows: Vec<Row>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Row {
     pub span: Span,
     pub cells: Vec<Cell>,
 }
 
 /// One cell: `None` is null (an empty cell, or `null`); a quoted cell is never null.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
     pub span: Span,
     pub value: Option<String>,

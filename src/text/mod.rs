@@ -13,14 +13,15 @@ mod line_index;
 
 pub use line_index::{LineColumn, LineIndex};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Identifies one text of a [`SourceMap`]; given out in the order of insertion.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FileId(pub u32);
 
 /// A half-open range of bytes of one file.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Span {
     pub file: FileId,
     pub start: u32,

@@ -236,7 +236,7 @@ impl Bench {
         let memo = |name: &str| Memo::open(&folder.path().join(name), "the same program");
         let texts = texts();
         let workspace = workspace(&texts);
-        let parses = driver::parse(&workspace);
+        let parses = driver::parse(&workspace, &memo("edited"));
         let (project, upkeep) = driver::check_and_keep(workspace, parses, memo("edited"));
         let bench = Bench { project, upkeep, texts, known: memo("anew"), _folder: folder };
         let errors: Vec<_> = bench.project.diagnostics.iter().filter(|found| found.is_error()).collect();
