@@ -15,10 +15,14 @@ use serde_json::json;
 
 pub async fn test(cli: &Cli, args: &TestArgs, streams: &mut Streams<'_>) -> Outcome {
     let project = super::project_with_plans(cli)?;
-    let broken = super::show_errors(&project, streams)?;
-    let session = Session::in_memory(&project).await?;
     let wanted = super::data::selected(&project, &args.slices, "slice")?;
+    let session = Session::in_memory(&project).await?;
     let reports = driver::test(&project, &session, wanted.as_ref()).await;
+    let is_told = |found: &&Diagnostic| reports.iter().any(|report| report.diagnostics.contains(*found));
+    let errors = project.diagnostics.iter().filter(|found| found.is_error() && !is_told(found)).cloned();
+    let errors: Vec<Diagnostic> = errors.collect();
+    streams.tell(&errors, &project.workspace.sources)?;
+    let broken = !errors.is_empty();
     let passed = reports.iter().filter(|report| report.passed()).count();
     let skipped = reports.iter().filter(|report| report.skipped).count();
     let failed = reports.len() - passed - skipped;

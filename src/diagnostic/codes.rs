@@ -151,6 +151,7 @@ codes! {
     OpenChoice = "W0105" "open-choice",
     DeceptiveCharacter = "W0106" "deceptive-character",
     ConfusableName = "W0107" "confusable-name",
+    ColumnAsName = "W0108" "column-as-name",
     OlderVersion = "W0601" "older-version",
     Overdue = "W0602" "overdue",
     ContractChanged = "W0901" "contract-changed",

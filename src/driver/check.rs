@@ -1,17 +1,18 @@
 //! Everything that can be said of a project offline.
 
 use super::Upkeep;
-use crate::diagnostic::{self, Code, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic, Label};
 use crate::memo::{self, Memo};
 use crate::name::RelationName;
 use crate::parallel;
 use crate::resolve::{self, Declared, Findings};
-use crate::semantic::{self, Knowledge, Plans, SemanticModel};
+use crate::semantic::{self, Knowledge, Plans, SemanticModel, Test};
 use crate::sql::ENGINE_VERSION;
+use crate::suite;
 use crate::syntax::{self, Parse};
 use crate::text::{FileId, Span};
 use crate::workspace::Workspace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A checked project.
@@ -121,6 +122,7 @@ pub(super) struct Facts {
     pub knowledge: Knowledge,
     pub declared: BTreeMap<RelationName, Findings>,
     pub of_tests: Vec<Vec<Diagnostic>>,
+    pub of_tables: Vec<Vec<Diagnostic>>,
     pub typed: BTreeMap<RelationName, Vec<Diagnostic>>,
     pub lookalikes: Vec<Diagnostic>,
     /// What is declared twice, and what reads itself.
@@ -138,11 +140,15 @@ pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo, plan
     let mut analysis = semantic::analyze(declarations, &workspace.sources, &memo, plans);
     analysis.model.complete = complete;
     diagnostics.extend(analysis.diagnostics().cloned());
+    let tests: Vec<&Test> = analysis.model.tests.iter().collect();
+    let of_tables = parallel::map(tests, |test| suite::unfit(&analysis.model, test));
+    diagnostics.extend(of_tables.iter().flatten().cloned());
     arrange(&mut diagnostics, workspace.config.limits.diagnostics_per_file);
     let facts = Facts {
         knowledge: analysis.knowledge,
         declared: of,
         of_tests,
+        of_tables,
         typed: analysis.of,
         lookalikes,
         knots: duplicates.into_iter().chain(analysis.cycles).collect(),
@@ -154,6 +160,7 @@ pub(super) fn checked(workspace: Workspace, parses: Vec<Parse>, memo: Memo, plan
 pub(super) fn arrange(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
     diagnostic::sort(diagnostics);
     fold_lookalikes(diagnostics);
+    fold_domains(diagnostics);
     let file = |diagnostic: &Diagnostic| diagnostic.span.map(|span| span.file);
     if diagnostics.chunk_by(|one, other| file(one) == file(other)).all(|found| found.len() <= limit) {
         return;
@@ -173,6 +180,48 @@ pub(super) fn arrange(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
     }
     *diagnostics = kept;
 }
+
+/// Where a domain isn't declared, everything that names it is wrong for one reason: it is told once in a file.
+fn fold_domains(diagnostics: &mut Vec<Diagnostic>) {
+    let is_about = |found: &Diagnostic| found.code == Code::UnknownDomain;
+    if diagnostics.iter().filter(|found| is_about(found)).nth(1).is_none() {
+        return;
+    }
+    let mut first: HashMap<(Option<FileId>, String), (usize, usize)> = HashMap::new();
+    let mut folded: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+    for found in diagnostics.drain(..) {
+        if !is_about(&found) {
+            folded.push(found);
+            continue;
+        }
+        let key = (found.span.map(|span| span.file), found.message.clone());
+        let Some((position, more)) = first.get_mut(&key) else {
+            first.insert(key, (folded.len(), 0));
+            folded.push(found);
+            continue;
+        };
+        *more += 1;
+        let told = &mut folded[*position];
+        if let Some(span) = found.span.filter(|_| *more <= SHOWN_PLACES) {
+            told.labels.push(Label { span, message: "here too".to_owned() });
+        }
+        // One edit for each place: the name is the same.
+        if told.fixes.is_empty() {
+            told.fixes = found.fixes;
+            continue;
+        }
+        for (fix, other) in told.fixes.iter_mut().zip(found.fixes) {
+            fix.edits.extend(other.edits);
+        }
+    }
+    for (position, more) in first.into_values().filter(|(_, more)| *more > SHOWN_PLACES) {
+        folded[position].notes.push(format!("{} more places in this file name it", more - SHOWN_PLACES));
+    }
+    *diagnostics = folded;
+}
+
+/// How many places are shown besides the first one.
+const SHOWN_PLACES: usize = 3;
 
 /// A sign that only looks like one of the language is most often an error too: then it is told once, by the error.
 fn fold_lookalikes(diagnostics: &mut Vec<Diagnostic>) {

@@ -20,6 +20,7 @@ use crate::graph;
 use crate::name::RelationName;
 use crate::resolve::{self, Findings, OfFile, RelationDeclaration};
 use crate::semantic::{self, Column, Knowledge, Plans, SemanticModel};
+use crate::suite;
 use crate::syntax;
 use crate::text::FileId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,8 +31,13 @@ use std::sync::Arc;
 pub struct Upkeep {
     knowledge: Knowledge,
     of: BTreeMap<RelationName, Found>,
-    /// By position among the project's tests.
+    /// What tests name, by position among the project's tests.
     of_tests: Vec<Vec<Diagnostic>>,
+    /// What is wrong with their tables, likewise.
+    of_tables: Vec<Vec<Diagnostic>>,
+    /// Relations that were typed, and files whose tests are others, since tables were last looked at.
+    retyped: BTreeSet<RelationName>,
+    retested: BTreeSet<FileId>,
     files: HashMap<FileId, File>,
     /// The slices whose queries or checks name a relation, be it declared or not.
     named_by: HashMap<RelationName, BTreeSet<RelationName>>,
@@ -110,12 +116,15 @@ impl Found {
 impl Upkeep {
     /// What must be known to keep a project that was just checked.
     pub(super) fn new(project: &Project, facts: Facts) -> Upkeep {
-        let Facts { knowledge, declared, of_tests, typed, lookalikes, knots } = facts;
+        let Facts { knowledge, declared, of_tests, of_tables, typed, lookalikes, knots } = facts;
         let declarations = &project.model.declarations;
         let mut kept = Upkeep {
             knowledge,
             of: BTreeMap::new(),
             of_tests,
+            of_tables,
+            retyped: BTreeSet::new(),
+            retested: BTreeSet::new(),
             files: HashMap::new(),
             named_by: HashMap::new(),
             readers: HashMap::new(),
@@ -210,12 +219,13 @@ impl Upkeep {
             self.look_at_tests(model, 0..self.of_tests.len());
             model.complete = self.is_complete(&project.workspace.diagnostics);
         }
+        self.look_at_tables(&project.model);
         true
     }
 
     /// Whether there is something left to follow.
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && !self.tests_are_stale
+        self.pending.is_empty() && !self.tests_are_stale && self.retyped.is_empty() && self.retested.is_empty()
     }
 
     /// The files whose findings may be others than they were, with the project's findings brought up to date.
@@ -417,6 +427,7 @@ impl Upkeep {
         let columns = |model: &SemanticModel, name: &RelationName| model.columns(name).unwrap_or_default().to_vec();
         let before: Vec<Vec<Column>> = names.iter().map(|name| columns(model, name)).collect();
         let typed = semantic::analyze_again(model, &names, &mut self.knowledge, sources, &project.memo, Plans::Remade);
+        self.retyped.extend(names.iter().cloned());
         for ((name, before), (changed, found)) in names.into_iter().zip(before).zip(typed) {
             if !before.is_empty() && model.columns(&name).is_none_or(<[Column]>::is_empty) {
                 self.lost.push((name.clone(), before));
@@ -519,7 +530,11 @@ impl Upkeep {
         let start = model.declarations.tests.partition_point(|test| test.file < file);
         let end = model.declarations.tests.partition_point(|test| test.file <= file);
         let positions = start..start + new.len();
+        if !(new.is_empty() && start == end) {
+            self.retested.insert(file);
+        }
         self.of_tests.splice(start..end, new.iter().map(|_| Vec::new()));
+        self.of_tables.splice(start..end, new.iter().map(|_| Vec::new()));
         model.tests.splice(start..end, new.iter().map(semantic::test_of));
         model.declarations.tests.splice(start..end, new);
         self.look_at_tests(model, positions);
@@ -534,10 +549,30 @@ impl Upkeep {
             model.tests[position] = semantic::test_of(test);
             if self.of_tests[position] != found {
                 self.touched.insert(test.file);
+                self.retested.insert(test.file);
                 self.of_tests[position] = found;
             }
         }
         model.declarations.tests = tests;
+    }
+
+    /// Reads the tables of tests again that are others, or whose columns may be.
+    fn look_at_tables(&mut self, model: &SemanticModel) {
+        let (retyped, retested) = (std::mem::take(&mut self.retyped), std::mem::take(&mut self.retested));
+        if retyped.is_empty() && retested.is_empty() {
+            return;
+        }
+        for (test, known) in model.tests.iter().zip(&mut self.of_tables) {
+            let mut named = test.slice.iter().chain(test.givens.iter().flatten());
+            if !retested.contains(&test.file) && !named.any(|name| retyped.contains(name)) {
+                continue;
+            }
+            let found = suite::unfit(model, test);
+            if *known != found {
+                self.touched.insert(test.file);
+                *known = found;
+            }
+        }
     }
 
     /// Every file and every declaration can be read.
@@ -567,8 +602,9 @@ impl Upkeep {
             }
         }
         let start = declarations.tests.partition_point(|test| test.file < file);
-        let of_tests = declarations.tests[start..].iter().zip(&self.of_tests[start..]);
-        found.extend(of_tests.take_while(|(test, _)| test.file == file).flat_map(|(_, found)| found).cloned());
+        let here = declarations.tests[start..].partition_point(|test| test.file <= file);
+        let of_tests = self.of_tests[start..][..here].iter().chain(&self.of_tables[start..][..here]);
+        found.extend(of_tests.flatten().cloned());
         check::arrange(&mut found, project.workspace.config.limits.diagnostics_per_file);
         found
     }

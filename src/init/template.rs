@@ -180,7 +180,12 @@ mod tests {
             &crate::memo::Memo::none(),
         );
         assert!(declared.diagnostics().next().is_none(), "{declared:#?}");
-        let analysis = crate::semantic::analyze(declared.declarations, &sources, &crate::memo::Memo::none(), crate::semantic::Plans::Kept);
+        let analysis = crate::semantic::analyze(
+            declared.declarations,
+            &sources,
+            &crate::memo::Memo::none(),
+            crate::semantic::Plans::Kept,
+        );
         let found: Vec<_> = analysis.diagnostics().collect();
         assert!(found.is_empty(), "{found:#?}");
     }

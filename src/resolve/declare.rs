@@ -352,6 +352,19 @@ pub fn resolve_test(test: &mut TestDeclaration, all: &Declarations) -> Vec<Diagn
     };
     test.subject = find(&test.syntax.slice, "slice");
     test.givens = test.syntax.givens.iter().map(|given| find(&given.name, "source or slice")).collect();
+    let mut given: BTreeMap<&RelationName, Span> = BTreeMap::new();
+    for (syntax, name) in test.syntax.givens.iter().zip(&test.givens) {
+        let Some(name) = name else { continue };
+        match given.entry(name) {
+            Entry::Vacant(entry) => drop(entry.insert(syntax.name.span)),
+            Entry::Occupied(entry) => diagnostics.push(
+                Diagnostic::error(Code::BadTestSubject, format!("`{name}` is given twice"))
+                    .at(syntax.name.span, "again here")
+                    .with_label(*entry.get(), "first here")
+                    .with_help("write all its rows into one table"),
+            ),
+        }
+    }
     if let Some(subject) = &test.subject {
         if let Some(RelationDeclaration::Source(_)) = all.relations.get(subject) {
             diagnostics.push(

@@ -41,6 +41,11 @@ impl Catalog {
         self.relations.insert(reference, relation);
     }
 
+    /// What a name stands for.
+    pub fn get(&self, reference: &str) -> Option<&Relation> {
+        self.relations.get(reference)
+    }
+
     pub fn relations(&self) -> impl Iterator<Item = &Relation> {
         self.relations.values()
     }

@@ -91,7 +91,10 @@ pub fn read(error: &DataFusionError, columns: &[String]) -> PlanError {
     if has("different number of columns") || has("too many columns") || has("should only return one column") {
         return new(
             Code::ColumnCount,
-            sentence(&text),
+            sentence(&text).replace(
+                "UNION queries have different number of columns",
+                "both sides of `union` must have the same number of columns",
+            ),
             "column counts differ",
             Some("give both sides the same columns in the same order".to_owned()),
         );
@@ -325,6 +328,16 @@ fn of_operands(text: &str) -> Option<(String, String)> {
     Some((message, "compare it with something: `amount > 0`, `status = 'open'`".to_owned()))
 }
 
+/// What the engine says of one side of a union: "this side has 2 fields".
+pub(super) fn side(note: &str) -> String {
+    let count = note.strip_prefix("this side has ").and_then(|rest| rest.strip_suffix(" fields"));
+    match count {
+        Some("1") => "1 column here".to_owned(),
+        Some(count) => format!("{count} columns here"),
+        None => types_sentence(note),
+    }
+}
+
 /// A filter that is neither true nor false.
 fn of_condition(text: &str) -> Option<String> {
     let (_, of_type) = text.split_once("non-boolean predicate ")?.1.rsplit_once(" returning ")?;
@@ -336,14 +349,17 @@ fn of_condition(text: &str) -> Option<String> {
 fn of_arithmetic(text: &str) -> Option<(String, String)> {
     let operands = match text.split_once("coerce arithmetic expression ") {
         Some((_, rest)) => rest.split_once(" to valid types")?.0,
-        None => text.split_once("result type for arithmetic operation ")?.1.split(": ").next()?,
+        None => match text.split_once("common type for bitwise operation ") {
+            Some((_, operands)) => operands,
+            None => text.split_once("result type for arithmetic operation ")?.1.split(": ").next()?,
+        },
     };
-    let (operator, (left, right)) = [" + ", " - ", " * ", " / ", " % "]
+    let (operator, (left, right)) = [" + ", " - ", " * ", " / ", " % ", " & ", " | ", " # ", " << ", " >> "]
         .into_iter()
         .find_map(|operator| Some((operator.trim(), operands.split_once(operator)?)))?;
     let (left, right) = (our_types(left.trim()), our_types(right.trim()));
     let help = match operator {
-        "+" if left == "text" || right == "text" => "`||` puts texts together: `first || ' ' || last`".to_owned(),
+        "+" | "&" if left == "text" || right == "text" => "`||` puts texts together: `first || ' ' || last`".to_owned(),
         _ => "cast one side: `cast(… as TYPE)`".to_owned(),
     };
     Some((format!("`{operator}` doesn't take {left} and {right}"), help))

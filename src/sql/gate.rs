@@ -7,8 +7,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::text::{SourceText, Span};
 use datafusion::logical_expr::Volatility;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SetExpr,
-    SetOperator, SetQuantifier, Spanned, TableFactor, Visit, Visitor,
+    Expr, Function, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
+    SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor, Visit, Visitor, visit_expressions,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::ControlFlow;
@@ -269,6 +269,15 @@ impl Visitor for Gate<'_> {
         for table in &select.from {
             self.joins(&table.joins);
         }
+        if let Some(having) = &select.having
+            && is_of_rows(select)
+        {
+            self.diagnostics.push(
+                Diagnostic::error(Code::NotGrouped, "`having` is about groups, and this query has none")
+                    .at(self.at(having), "a condition about rows")
+                    .with_help("write `where` in the place of `having`, or add `group by`"),
+            );
+        }
         if let Some(into) = &select.into {
             let at = self.at(&into.name);
             self.diagnostics.push(
@@ -294,6 +303,21 @@ impl Visitor for Gate<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a `select` surely has no groups: it names none, and calls nothing that could aggregate.
+fn is_of_rows(select: &Select) -> bool {
+    let is_plain = match &select.group_by {
+        GroupByExpr::Expressions(groups, modifiers) => groups.is_empty() && modifiers.is_empty(),
+        GroupByExpr::All(_) => false,
+    };
+    is_plain
+        && select.distinct.is_none()
+        && visit_expressions(select, |expr| match expr {
+            Expr::Function(_) | Expr::Subquery(_) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+        .is_continue()
 }
 
 fn file_access(at: Span, message: &str) -> Diagnostic {

@@ -1,10 +1,13 @@
 //! Common mistakes in the words of a query, which a parser only notices some words later.
 
-use super::parse::byte_span;
+use super::parse::{byte_span, fold};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::text::{SourceText, Span};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Visit, Visitor};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// Words that begin or join the parts of a query.
 const WORDS: [&str; 28] = [
@@ -49,7 +52,8 @@ pub(super) fn known(tokens: &[TokenWithSpan], source: &SourceText, span: Span, a
     // Behind the last word where the text ended too early.
     let index = (0..written.len()).find(|index| place(*index) == at).unwrap_or(written.len());
     let word = |index: usize| written.get(index).and_then(|token| plain(token));
-    own_clause(&written, index, source, span)
+    template(&written, index, &place)
+        .or_else(|| own_clause(&written, index, source, span))
         .or_else(|| misspelt(&written, index, &word, &place))
         .or_else(|| too_late(&written, index, &word, &place))
 }
@@ -187,4 +191,68 @@ fn own_clause(written: &[&TokenWithSpan], index: usize, source: &SourceText, spa
         );
     }
     None
+}
+
+/// `from {{ ref('orders') }}`: other tools fill texts in before anybody reads the query.
+fn template(written: &[&TokenWithSpan], index: usize, place: &dyn Fn(usize) -> Span) -> Option<Diagnostic> {
+    let is = |at: usize, token: &Token| written.get(at).is_some_and(|other| other.token == *token);
+    let opens = |at: &usize| is(*at, &Token::LBrace) && (is(at + 1, &Token::LBrace) || is(at + 1, &Token::Mod));
+    let start = (index.saturating_sub(2)..=index).find(opens)?;
+    let closes = |at: &usize| is(*at, &Token::RBrace) && (is(at - 1, &Token::RBrace) || is(at - 1, &Token::Mod));
+    let end = (start + 2..written.len()).find(closes).unwrap_or(start + 1);
+    Some(
+        Diagnostic::error(Code::SqlSyntax, "templates aren't filled in: a query is read as it is")
+            .at(place(start).merge(place(end)), "a template")
+            .with_help("name what is read, `from orders.lines`: pie sees by itself what a query reads"),
+    )
+}
+
+/// `select id amount`: with its comma left out, a column becomes the name of the one before it. Told where a column is called, without
+/// `as`, like another one of the tables that are read. `columns` are their names.
+pub(super) fn swallowed(query: &Query, columns: &BTreeSet<&str>, source: &SourceText, span: Span) -> Vec<Diagnostic> {
+    struct Items<'a> {
+        columns: &'a BTreeSet<&'a str>,
+        source: &'a SourceText,
+        span: Span,
+        found: Vec<Diagnostic>,
+    }
+    impl Visitor for Items<'_> {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            for item in &select.projection {
+                let SelectItem::ExprWithAlias { expr, alias } = item else { continue };
+                let column = match expr {
+                    Expr::Identifier(name) => name,
+                    Expr::CompoundIdentifier(parts) => match parts.last() {
+                        Some(name) => name,
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                let name = fold(alias);
+                if alias.quote_style.is_some() || !self.columns.contains(name.as_str()) || fold(column) == name {
+                    continue;
+                }
+                let place = |name: &Ident| byte_span(self.source, self.span, name.span);
+                let (before, at) = (place(column), place(alias));
+                let between = self.source.text().get(before.end as usize..at.start as usize).unwrap_or("as");
+                if at.is_empty() || !between.chars().all(char::is_whitespace) {
+                    continue;
+                }
+                let message = format!("the column `{}` is called `{name}` here, like another column", fold(column));
+                let (comma, behind) = (Span { start: before.end, ..before }, Span { end: at.start, ..at });
+                self.found.push(
+                    Diagnostic::warning(Code::ColumnAsName, message)
+                        .at(at, "is a comma missing before this?")
+                        .with_help("write the comma, or `as` if it is meant to be called so")
+                        .with_replacement("add the comma", comma, ",")
+                        .with_replacement("write `as`", behind, "as "),
+                );
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut items = Items { columns, source, span, found: Vec::new() };
+    let _ = query.visit(&mut items);
+    items.found
 }

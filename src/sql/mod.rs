@@ -13,6 +13,7 @@ mod around;
 mod catalog;
 mod complete;
 mod constants;
+mod duplicate;
 mod engine;
 mod error;
 mod exact;

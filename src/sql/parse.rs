@@ -410,7 +410,7 @@ fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parse
         return known;
     }
     let (expected, found) = match message.trim_start_matches("sql parser error: ").split_once(", found: ") {
-        Some((expected, found)) => (expected.trim_start_matches("Expected: ").to_owned(), Some(found.to_owned())),
+        Some((expected, found)) => (symbol(expected.trim_start_matches("Expected: ")), Some(found.to_owned())),
         None => (message.to_owned(), None),
     };
     match found {
@@ -422,6 +422,11 @@ fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parse
             let label = format!("expected {expected}");
             let diagnostic =
                 Diagnostic::error(Code::SqlSyntax, format!("expected {expected}, found `{found}`")).at(at, label);
+            if let Some(open) = still_open(tokens, at, source, span).filter(|_| expected == "`)`") {
+                return diagnostic
+                    .with_label(open, "opened here")
+                    .with_help("close the parenthesis, or is a comma missing?");
+            }
             match hint(tokens, at, source, span) {
                 Some(help) => diagnostic.with_help(help),
                 None => diagnostic,
@@ -429,6 +434,29 @@ fn parser_error(source: &SourceText, span: Span, tokens: &[TokenWithSpan], parse
         }
         None => Diagnostic::error(Code::SqlSyntax, error::sentence(&expected)).at(at, "here"),
     }
+}
+
+/// What the parser expected, a sign in backticks.
+fn symbol(expected: &str) -> String {
+    let is_sign = !expected.is_empty() && expected.chars().all(|c| c.is_ascii_punctuation());
+    if is_sign { format!("`{expected}`") } else { expected.to_owned() }
+}
+
+/// The innermost parenthesis that is open at a place.
+fn still_open(tokens: &[TokenWithSpan], at: Span, source: &SourceText, span: Span) -> Option<Span> {
+    let mut open = Vec::new();
+    for token in tokens {
+        let place = byte_span(source, span, token.span);
+        if place.start >= at.start {
+            break;
+        }
+        match token.token {
+            Token::LParen => open.push(place),
+            Token::RParen => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 /// Help for the mistakes that sqlparser reports one token late.

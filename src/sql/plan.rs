@@ -4,9 +4,11 @@ use super::around;
 use super::catalog::{Catalog, key_of, relation_of};
 use super::complete;
 use super::constants;
+use super::duplicate;
 use super::engine::{engine, options};
 use super::error::{self, PlanError};
 use super::localize::{self, Place};
+use super::mistake;
 use super::nesting;
 use super::parse::{ParsedExpression, ParsedQuery, balanced, byte_span};
 use super::refuse;
@@ -83,7 +85,17 @@ fn plan_with(
     let Some(tree) = parsed.take_tree(source) else {
         return PlannedQuery { plan: None, columns: None, diagnostics: Vec::new() };
     };
+    if close {
+        let fields = catalog.relations().flat_map(|relation| relation.schema.fields());
+        let columns = fields.map(|field| field.name().as_str()).collect();
+        found.diagnostics.extend(mistake::swallowed(&tree, &columns, source, parsed.span));
+    }
     let mut query = Arc::clone(&tree);
+    let mut renamed = BTreeMap::new();
+    if let Some(told) = duplicate::told_apart(&query, catalog, source, parsed.span).filter(|_| close) {
+        found.diagnostics.extend(told.diagnostics);
+        (query, renamed) = (Arc::new(told.query), told.renamed);
+    }
     let mut poisoned_spans: Vec<Span> = Vec::new();
     for _ in 0..MAX_ERRORS {
         let (plan, warnings) = match plan_once(&query, catalog) {
@@ -113,6 +125,9 @@ fn plan_with(
         let mut columns = output_columns(&plan, &tree, source, parsed.span);
         for column in &mut columns {
             let covers = |span: Span| poisoned_spans.iter().any(|at| span.start <= at.start && at.end <= span.end);
+            if let Some(written) = renamed.get(&column.name) {
+                column.name.clone_from(written);
+            }
             column.poisoned = column.span.is_some_and(covers) || poisoned.contains(&column.name);
         }
         if let Some(wrong) = refuse::wrong(&plan) {
@@ -399,7 +414,7 @@ fn with_related(
     for note in &engine.notes {
         let span = note.span.map(|span| engine_byte_span(source, query, span));
         if let Some(span) = span.filter(|span| !span.is_empty() && Some(*span) != diagnostic.span) {
-            diagnostic = diagnostic.with_label(span, error::types_sentence(&note.message));
+            diagnostic = diagnostic.with_label(span, error::side(&note.message));
         }
     }
     if let (Some(help), Some(span), Code::UnknownColumn) = (&what.help, diagnostic.span, what.code) {

@@ -6,7 +6,7 @@ use crate::semantic::Slice;
 use crate::serve::cell;
 use crate::syntax::ast::Table;
 use crate::text::Span;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use std::fmt;
 use unicode_width::UnicodeWidthStr;
@@ -25,8 +25,13 @@ pub struct Difference {
     pub span: Option<Span>,
 }
 
-/// Compares; `None` when the rows are the same.
-pub fn rows(slice: &Slice, expected: &Table, batches: &[RecordBatch]) -> Result<Option<Difference>, Vec<Diagnostic>> {
+/// What of an expected table can't come out of a slice: columns that it hasn't, cells that are no values.
+pub fn unfit(slice: &Slice, expected: &Table) -> Vec<Diagnostic> {
+    read(slice, expected).err().unwrap_or_default()
+}
+
+/// The columns of an expected table.
+fn read(slice: &Slice, expected: &Table) -> Result<Vec<ArrayRef>, Vec<Diagnostic>> {
     let mut diagnostics = given::unknown_columns(expected, &slice.columns, &slice.name.to_string());
     let mut columns = Vec::new();
     for (position, name) in expected.header.iter().enumerate() {
@@ -36,9 +41,12 @@ pub fn rows(slice: &Slice, expected: &Table, batches: &[RecordBatch]) -> Result<
             Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
-    }
+    if diagnostics.is_empty() { Ok(columns) } else { Err(diagnostics) }
+}
+
+/// Compares; `None` when the rows are the same.
+pub fn rows(slice: &Slice, expected: &Table, batches: &[RecordBatch]) -> Result<Option<Difference>, Vec<Diagnostic>> {
+    let columns = read(slice, expected)?;
     let wanted: Vec<RowText> =
         (0..expected.rows.len()).map(|row| columns.iter().map(|array| cell(array, row)).collect()).collect();
     let mut unexpected: Vec<RowText> = Vec::new();

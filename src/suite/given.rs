@@ -1,6 +1,6 @@
 //! Tables of a test → batches of the columns that they stand for.
 
-use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean, nearest};
 use crate::freeze::values::{is_parseable, parse};
 use crate::name::RelationName;
 use crate::semantic::{Column, SemanticModel, Test, schema_of};
@@ -70,6 +70,10 @@ pub fn unknown_columns(table: &Table, columns: &[Column], of: &str) -> Vec<Diagn
     let report = |name: &crate::syntax::ast::Name| {
         let diagnostic = Diagnostic::error(Code::UnknownColumn, format!("`{of}` has no column `{}`", name.text))
             .at(name.span, "no such column");
+        let diagnostic = match nearest(&name.text, known.iter().copied()).as_slice() {
+            [near] => diagnostic.with_replacement(format!("write `{near}`"), name.span, *near),
+            _ => diagnostic,
+        };
         match did_you_mean(&name.text, known.iter().copied()) {
             Some(help) => diagnostic.with_help(help),
             None => diagnostic,
@@ -86,7 +90,12 @@ pub fn column_values(table: &Table, position: usize, column: &Column) -> Result<
         let cell = &table.rows[row].cells[position];
         let shown = display_type(&column.data_type);
         let message = format!("`{}` is no {shown}", cell.value.clone().unwrap_or_default());
-        Box::new(Diagnostic::error(Code::BadTestValue, message).at(cell.span, format!("`{}` is {shown}", column.name)))
+        let diagnostic =
+            Diagnostic::error(Code::BadTestValue, message).at(cell.span, format!("`{}` is {shown}", column.name));
+        Box::new(match column.data_type {
+            DataType::Date32 => diagnostic.with_help("a date is written year first: `2026-01-31`"),
+            _ => diagnostic,
+        })
     };
     if is_parseable(&column.data_type) {
         return parse(&texts, &column.data_type).map_err(|text| bad(text.row));

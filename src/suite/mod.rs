@@ -37,6 +37,30 @@ impl TestReport {
     }
 }
 
+/// What is wrong with the tables of a test, found without running it: names that are no columns, cells that are no values of their
+/// columns. Nothing is said where the slice, or what is given, is in error.
+pub fn unfit(model: &SemanticModel, test: &Test) -> Vec<Diagnostic> {
+    let Some(slice) = runnable(model, test) else { return Vec::new() };
+    let mut is_valid = test.givens.iter().flatten().map(|name| match model.sources.get(name) {
+        Some(source) => source.valid,
+        None => model.slices.get(name).is_some_and(|slice| slice.valid),
+    });
+    if !is_valid.all(|valid| valid) {
+        return Vec::new();
+    }
+    let mut found = given::tables(model, test).err().unwrap_or_default();
+    if let Some(Expect::Rows { table, .. }) = &test.syntax.expect {
+        found.extend(compare::unfit(slice, table));
+    }
+    found
+}
+
+/// The slice of a test, where the test can be run.
+fn runnable<'a>(model: &'a SemanticModel, test: &Test) -> Option<&'a Slice> {
+    let slice = test.slice.as_ref().and_then(|name| model.slices.get(name))?;
+    (slice.valid && !test.syntax.broken && test.givens.iter().all(Option::is_some)).then_some(slice)
+}
+
 /// Runs one test.
 pub async fn run(model: &SemanticModel, test: &Test, runtime: &Runtime) -> TestReport {
     let mut report = TestReport {
@@ -45,13 +69,14 @@ pub async fn run(model: &SemanticModel, test: &Test, runtime: &Runtime) -> TestR
         diagnostics: Vec::new(),
         skipped: false,
     };
-    let slice = test.slice.as_ref().and_then(|name| model.slices.get(name));
-    let Some(slice) =
-        slice.filter(|slice| slice.valid && !test.syntax.broken && test.givens.iter().all(Option::is_some))
-    else {
+    let Some(slice) = runnable(model, test) else {
         report.skipped = true;
         return report;
     };
+    report.diagnostics = unfit(model, test);
+    if !report.diagnostics.is_empty() {
+        return report;
+    }
     let given = match given::tables(model, test) {
         Ok(given) => given,
         Err(diagnostics) => {

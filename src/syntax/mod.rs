@@ -10,6 +10,7 @@ pub mod confusable;
 mod deceptive;
 mod docs;
 mod expected;
+mod foreign;
 pub mod format;
 mod recovery;
 mod table;

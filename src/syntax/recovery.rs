@@ -12,7 +12,7 @@
 use super::ast::Declaration;
 use super::builder::Builder;
 use super::expected::{expectation, one_of};
-use super::{PieParser, Rule};
+use super::{PieParser, Rule, foreign};
 use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::text::Span;
 use pest::Parser;
@@ -293,11 +293,21 @@ fn clauses(builder: &mut Builder, declaration: &mut Declaration, base: usize, pi
         });
         if let Some(pair) = clause {
             let length = pair.as_str().trim_end().len();
+            let is_format = pair.as_rule() == Rule::format_clause;
             builder.at(base + at).clause(declaration, pair);
-            at += length;
+            at = skip_blanks(piece, at + length);
+            if is_format && piece[at..close].starts_with('(') {
+                errors += 1;
+                at = options(builder, base, piece, at, close);
+            }
             continue;
         }
         errors += 1;
+        if let Some(length) = foreign::template_length(&piece[at..close]) {
+            builder.report(foreign::template(Span::new(builder.file, base + at, base + at + length)));
+            at += length;
+            continue;
+        }
         let word = word_at(piece, at).to_lowercase();
         let next = if word == "columns" && keywords.contains(&"columns") {
             columns(builder, base, piece, at, close)
@@ -305,7 +315,12 @@ fn clauses(builder: &mut Builder, declaration: &mut Declaration, base: usize, pi
             let (offset, symbols) = match PieParser::parse(*rule, &piece[at..close]) {
                 Err(error) => {
                     let expectation = expectation(&error);
-                    (at + expectation.offset, expectation.symbols)
+                    let symbols = if *rule == Rule::expect_error && expectation.symbols == ["`error`"] {
+                        vec!["`{`", "`error`"]
+                    } else {
+                        expectation.symbols
+                    };
+                    (at + expectation.offset, symbols)
                 }
                 Ok(_) => (at, Vec::new()),
             };
@@ -339,6 +354,14 @@ fn columns(builder: &mut Builder, base: usize, piece: &str, start: usize, close:
                 at = skip_blanks(piece, end);
                 if piece[at..close].starts_with(',') {
                     at += 1;
+                } else if let Some((why, help)) = foreign::behind_column(&word_at(piece, at).to_lowercase()) {
+                    let word = word_at(piece, at);
+                    let span = Span::new(builder.file, base + at, base + at + word.len());
+                    let message = format!("`{}` isn't known here: {why}", word.to_lowercase());
+                    builder.report(
+                        Diagnostic::error(Code::Syntax, message).at(span, "not part of a column").with_help(help),
+                    );
+                    at = next_item(piece, at, close);
                 } else if at < close && !piece[at..].starts_with(')') {
                     let before = Span::new(builder.file, base + end, base + end);
                     let diagnostic = unexpected(builder, base, piece, at, &["`,`", "`)`"])
@@ -349,6 +372,48 @@ fn columns(builder: &mut Builder, base: usize, piece: &str, start: usize, close:
                         at = next_item(piece, at, close);
                     }
                 }
+            }
+            Err(error) => {
+                let expectation = expectation(&error);
+                builder.report(unexpected(builder, base, piece, at + expectation.offset, &expectation.symbols));
+                at = next_item(piece, at, close);
+            }
+        }
+    }
+}
+
+/// Parses `( … )` behind a format option by option, reporting each mistake; gives the offset behind it.
+fn options(builder: &mut Builder, base: usize, piece: &str, start: usize, close: usize) -> usize {
+    let mut at = start + 1;
+    loop {
+        at = skip_blanks(piece, at);
+        if at >= close || piece[at..].starts_with(')') {
+            return (at + 1).min(close);
+        }
+        let name = skip_blanks(piece, at + word_at(piece, at).len());
+        match PieParser::parse(Rule::format_option, &piece[at..close]) {
+            Ok(mut pairs) => {
+                at = skip_blanks(piece, at + pairs.next().map_or(0, |pair| pair.as_str().trim_end().len()));
+                if !piece[at..close].starts_with([',', ')']) {
+                    builder.report(unexpected(builder, base, piece, at, &["`,`", "`)`"]));
+                    at = next_item(piece, at, close);
+                    continue;
+                }
+                at += usize::from(piece[at..].starts_with(','));
+            }
+            Err(_) if name > at && piece[name..close].starts_with(['=', ':']) => {
+                let value = skip_blanks(piece, name + 1);
+                let value = if value < close { &piece[value..lexeme_end(piece, value)] } else { "…" };
+                let sign = Span::new(builder.file, base + name, base + name + 1);
+                builder.report(
+                    unexpected(builder, base, piece, name, &["a value"])
+                        .with_help(format!(
+                            "an option and its value stand side by side: `{} {value}`",
+                            word_at(piece, at)
+                        ))
+                        .with_replacement("take the sign away", sign, ""),
+                );
+                at = next_item(piece, at, close);
             }
             Err(error) => {
                 let expectation = expectation(&error);
@@ -441,6 +506,9 @@ fn stray(builder: &mut Builder, base: usize, piece: &str) {
     let length = word.len().max(piece.chars().next().map_or(1, char::len_utf8));
     let span = Span::new(builder.file, base, base + length);
     let found = &piece[..length];
+    if let Some(length) = foreign::template_length(piece) {
+        return builder.report(foreign::template(Span::new(builder.file, base, base + length)));
+    }
     let diagnostic = if RESERVED.contains(&lowered.as_str()) {
         Diagnostic::error(Code::ReservedWord, format!("`{lowered}` is reserved for a later version of the language"))
             .at(span, "can't begin a declaration")
@@ -454,6 +522,9 @@ fn stray(builder: &mut Builder, base: usize, piece: &str) {
                 span,
                 *near,
             ),
+            [] if foreign::statement(&lowered).is_some() => {
+                diagnostic.with_help(foreign::statement(&lowered).unwrap_or_default())
+            }
             [] if found == "}" => diagnostic.with_help("this brace closes nothing: remove it, or open its declaration"),
             [] => diagnostic.with_help("a file holds `domain`, `source`, `slice` and `test` declarations"),
         }
