@@ -181,9 +181,9 @@ pub(super) fn arrange(diagnostics: &mut Vec<Diagnostic>, limit: usize) {
     *diagnostics = kept;
 }
 
-/// Where a domain isn't declared, everything that names it is wrong for one reason: it is told once in a file.
+/// Where a domain isn't declared, all that is declared in it is wrong for one reason: it is told once in a file.
 fn fold_domains(diagnostics: &mut Vec<Diagnostic>) {
-    let is_about = |found: &Diagnostic| found.code == Code::UnknownDomain;
+    let is_about = |found: &Diagnostic| found.code == Code::UnknownDomain && found.label == resolve::NO_DOMAIN;
     if diagnostics.iter().filter(|found| is_about(found)).nth(1).is_none() {
         return;
     }

@@ -5,13 +5,15 @@
 //! not answered. There is no network: the project's folder is all that is read.
 
 mod convert;
+mod inbox;
 mod requests;
 mod session;
 
+use inbox::{Inbox, Next};
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use serde_json::{Value, json};
 use session::Session;
-use std::collections::VecDeque;
+use std::path::PathBuf;
 
 /// Serves one editor until it leaves. Gives whether it said goodbye.
 ///
@@ -21,7 +23,10 @@ pub fn serve(connection: &Connection) -> Result<bool, Box<dyn std::error::Error 
     let (id, parameters) = connection.initialize_start()?;
     let info = json!({ "name": "pie", "version": env!("CARGO_PKG_VERSION") });
     connection.initialize_finish(id, json!({ "capabilities": requests::capabilities(), "serverInfo": info }))?;
-    let mut server = Server { connection, session: Session::default(), queue: VecDeque::new(), leaving: false };
+    let can = &parameters["capabilities"]["workspace"]["didChangeWatchedFiles"]["dynamicRegistration"];
+    let client_watches = can.as_bool().unwrap_or(false);
+    let inbox = Inbox::new(connection)?;
+    let mut server = Server { connection, session: Session::default(), inbox, client_watches, leaving: false };
     server.begin(&parameters);
     let said_goodbye = server.run()?;
     server.session.save();
@@ -31,8 +36,9 @@ pub fn serve(connection: &Connection) -> Result<bool, Box<dyn std::error::Error 
 struct Server<'c> {
     connection: &'c Connection,
     session: Session,
-    /// Messages that have come in and weren't looked at yet.
-    queue: VecDeque<Message>,
+    inbox: Inbox,
+    /// The client tells which files change outside of it, once it is asked to. Not all can: then the server watches them itself.
+    client_watches: bool,
     /// It was asked to shut down.
     leaving: bool,
 }
@@ -54,17 +60,11 @@ impl Server<'_> {
 
     fn run(&mut self) -> Outcome<bool> {
         self.publish()?;
+        self.watch()?;
         loop {
-            if self.queue.is_empty() {
-                let Ok(message) = self.connection.receiver.recv() else { return Ok(false) };
-                self.queue.push_back(message);
-            }
-            while let Ok(message) = self.connection.receiver.try_recv() {
-                self.queue.push_back(message);
-            }
-            let Some(message) = self.queue.pop_front() else { continue };
-            match message {
-                Message::Request(request) => {
+            let Some(next) = self.inbox.next() else { return Ok(false) };
+            match next {
+                Next::Message(Message::Request(request)) => {
                     if !is_urgent_request(&request) {
                         // What changes other files, or lists them, has to know them.
                         self.session.settle(&mut || false);
@@ -72,31 +72,60 @@ impl Server<'_> {
                     }
                     self.request(request)?;
                 }
-                Message::Notification(notification) if notification.method == "exit" => return Ok(self.leaving),
-                Message::Notification(notification) => self.notified(&notification),
-                // Nothing is asked of the client that it must answer.
-                Message::Response(_) => {}
+                Next::Message(Message::Notification(notification)) if notification.method == "exit" => {
+                    return Ok(self.leaving);
+                }
+                Next::Message(Message::Notification(notification)) => self.notified(&notification)?,
+                // Nothing is made of what the client answers.
+                Next::Message(Message::Response(_)) => {}
+                Next::Files(paths) => self.session.files_changed(&paths),
             }
             // Whatever has come in behind a change is looked at first, as far as it is a change too.
-            if !self.is_change_waiting() {
+            if !matches!(self.inbox.waiting().front(), Some(Message::Notification(_))) {
                 self.publish()?;
                 self.settle()?;
             }
         }
     }
 
-    fn is_change_waiting(&self) -> bool {
-        matches!(self.queue.front(), Some(Message::Notification(_)))
-    }
-
     /// Follows changes into what reads the changed files, unless something more urgent comes in.
     fn settle(&mut self) -> Outcome<()> {
-        let (queue, receiver) = (&mut self.queue, &self.connection.receiver);
-        self.session.settle(&mut || {
-            queue.extend(receiver.try_iter());
-            queue.iter().any(is_urgent)
-        });
+        let inbox = &mut self.inbox;
+        self.session.settle(&mut || inbox.waiting().iter().any(is_urgent));
         self.publish()
+    }
+
+    /// Watches the folders of projects, where the client doesn't.
+    fn watch(&mut self) -> Outcome<()> {
+        if self.client_watches {
+            return Ok(());
+        }
+        for root in self.session.roots() {
+            if let Some(why) = self.inbox.watch(root) {
+                let message =
+                    format!("files of {} that change outside of the editor aren't noticed: {why}", root.display());
+                let warning =
+                    Notification::new("window/logMessage".to_owned(), json!({ "type": 2, "message": message }));
+                self.connection.sender.send(Message::Notification(warning))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the client to tell which files change outside of it.
+    fn ask_to_watch(&mut self) -> Outcome<()> {
+        if !self.client_watches {
+            return Ok(());
+        }
+        let watchers: Vec<Value> = ["**/*.pie", "**/{pie.toml,.pieignore,.gitignore}"]
+            .iter()
+            .map(|pattern| json!({ "globPattern": pattern }))
+            .collect();
+        let method = "workspace/didChangeWatchedFiles";
+        let registration = json!({ "id": "files", "method": method, "registerOptions": { "watchers": watchers } });
+        let parameters = json!({ "registrations": [registration] });
+        let request = Request::new("files".to_owned().into(), "client/registerCapability".to_owned(), parameters);
+        Ok(self.connection.sender.send(Message::Request(request))?)
     }
 
     fn publish(&mut self) -> Outcome<()> {
@@ -107,9 +136,9 @@ impl Server<'_> {
         Ok(())
     }
 
-    fn is_cancelled(&self, id: &RequestId) -> bool {
+    fn is_cancelled(&mut self, id: &RequestId) -> bool {
         let wanted = serde_json::to_value(id).unwrap_or_default();
-        self.queue.iter().any(|message| match message {
+        self.inbox.waiting().iter().any(|message| match message {
             Message::Notification(note) => note.method == "$/cancelRequest" && note.params["id"] == wanted,
             _ => false,
         })
@@ -134,11 +163,12 @@ impl Server<'_> {
         Ok(self.connection.sender.send(Message::Response(response))?)
     }
 
-    fn notified(&mut self, notification: &Notification) {
+    fn notified(&mut self, notification: &Notification) -> Outcome<()> {
         let parameters = &notification.params;
         let document = &parameters["textDocument"];
         let uri = document["uri"].as_str().unwrap_or_default();
         match notification.method.as_str() {
+            "initialized" => self.ask_to_watch()?,
             "textDocument/didOpen" => {
                 let text = document["text"].as_str().unwrap_or_default().to_owned();
                 self.session.open(uri, text, document["version"].clone());
@@ -151,8 +181,8 @@ impl Server<'_> {
             "textDocument/didSave" => self.session.save(),
             "workspace/didChangeWatchedFiles" => {
                 let changes = parameters["changes"].as_array().cloned().unwrap_or_default();
-                let uris = changes.iter().filter_map(|change| Some(change["uri"].as_str()?.to_owned()));
-                self.session.files_changed(&uris.collect::<Vec<_>>());
+                let paths = changes.iter().filter_map(|change| convert::path(change["uri"].as_str()?));
+                self.session.files_changed(&paths.collect::<Vec<PathBuf>>());
             }
             "workspace/didChangeWorkspaceFolders" => {
                 let added = parameters["event"]["added"].as_array().cloned().unwrap_or_default();
@@ -162,6 +192,8 @@ impl Server<'_> {
             }
             _ => {}
         }
+        // A project may have been opened.
+        self.watch()
     }
 }
 

@@ -105,9 +105,13 @@ impl Session {
         }
     }
 
+    /// The folders of the projects that are open.
+    pub fn roots(&self) -> impl Iterator<Item = &Path> {
+        self.projects.keys().map(PathBuf::as_path)
+    }
+
     /// Files changed outside of the editor.
-    pub fn files_changed(&mut self, uris: &[String]) {
-        let paths: Vec<PathBuf> = uris.iter().filter_map(|uri| convert::path(uri)).collect();
+    pub fn files_changed(&mut self, paths: &[PathBuf]) {
         let roots: BTreeSet<PathBuf> = self.projects.keys().cloned().collect();
         for root in roots {
             // What the editor itself has open is known better already, unless it is gone.

@@ -174,9 +174,12 @@ fn duplicate(kind: &str, name: &str, again: Span, first: Span) -> Diagnostic {
         .with_help("all files form one namespace: rename one of the two, or remove it")
 }
 
+/// What is said at the name of a declaration whose domain nobody declared.
+pub const NO_DOMAIN: &str = "not declared";
+
 fn unknown_domain(span: Span, domain: &str, known: &BTreeMap<String, ast::Domain>) -> Diagnostic {
     let diagnostic =
-        Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{domain}`")).at(span, "not declared");
+        Diagnostic::error(Code::UnknownDomain, format!("there is no domain `{domain}`")).at(span, NO_DOMAIN);
     let near = crate::diagnostic::nearest(domain, known.keys().map(String::as_str));
     match near.as_slice() {
         [near] => {

@@ -8,8 +8,8 @@ mod reference;
 mod lookalike;
 
 pub use declare::{
-    Declared, Findings, MAX_SUGGESTIONS, OfFile, Resolved, of_file, read_declaration, resolve, resolve_slice,
-    resolve_test,
+    Declared, Findings, MAX_SUGGESTIONS, NO_DOMAIN, OfFile, Resolved, of_file, read_declaration, resolve,
+    resolve_slice, resolve_test,
 };
 pub use lookalike::{has_foreign_names, warn as warn_of_lookalikes};
 pub use reference::{Check, Read};

@@ -10,7 +10,7 @@ mod watch;
 
 pub use config::{Config, Limits};
 pub use revision::{Revision, load_revision, merge_base};
-pub use watch::{Changes, watch};
+pub use watch::{Changes, Watching, watch, watch_files};
 
 use crate::diagnostic::{Code, Diagnostic, Failed};
 use crate::text::{FileId, SourceMap};

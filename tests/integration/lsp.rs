@@ -61,7 +61,13 @@ impl Editor {
         Editor::start_in(dir)
     }
 
+    /// An editor that tells which files change outside of it.
     fn start_in(dir: TempDir) -> Editor {
+        let watches = json!({ "workspace": { "didChangeWatchedFiles": { "dynamicRegistration": true } } });
+        Editor::start_as(dir, watches)
+    }
+
+    fn start_as(dir: TempDir, capabilities: Value) -> Editor {
         let (server, client) = Connection::memory();
         // As the binary does: planning is deep.
         let serve = move || icepie::lsp::serve(&server).expect("the client follows the protocol");
@@ -75,8 +81,8 @@ impl Editor {
             versions: BTreeMap::new(),
         };
         let root = editor.uri("");
-        let answer =
-            editor.ask("initialize", json!({ "capabilities": {}, "workspaceFolders": [{ "uri": root, "name": "x" }] }));
+        let folders = json!([{ "uri": root, "name": "x" }]);
+        let answer = editor.ask("initialize", json!({ "capabilities": capabilities, "workspaceFolders": folders }));
         let answer: lsp::InitializeResult = serde_json::from_value(answer).expect("the answer is one of the protocol");
         assert!(answer.capabilities.hover_provider.is_some());
         editor.notify("initialized", json!({}));
@@ -108,6 +114,13 @@ impl Editor {
         loop {
             match self.connection().receiver.recv().expect("the server runs") {
                 Message::Response(response) if response.id == id.into() => return response,
+                Message::Request(request) if request.method == "client/registerCapability" => {
+                    let typed: lsp::RegistrationParams =
+                        serde_json::from_value(request.params).expect("it is one of the protocol");
+                    assert_eq!(typed.registrations[0].method, "workspace/didChangeWatchedFiles");
+                    let answer = Message::Response(Response::new_ok(request.id, Value::Null));
+                    self.connection().sender.send(answer).expect("the server runs");
+                }
                 Message::Notification(note) if note.method == "textDocument/publishDiagnostics" => {
                     let typed: lsp::PublishDiagnosticsParams =
                         serde_json::from_value(note.params.clone()).expect("it is one of the protocol");
@@ -148,6 +161,24 @@ impl Editor {
 
     fn replace(&mut self, path: &str, text: &str) {
         self.change(path, json!([{ "text": text }]));
+    }
+
+    /// Waits until something is told of a file that is as it should be.
+    fn wait_for(&mut self, uri: &str, is_right: impl Fn(&[Value]) -> bool) {
+        loop {
+            match self.connection().receiver.recv().expect("the server runs") {
+                Message::Notification(note) if note.method == "textDocument/publishDiagnostics" => {
+                    let found = note.params["diagnostics"].clone();
+                    let of = note.params["uri"].as_str().expect("an address").to_owned();
+                    let is_done = of == uri && is_right(found.as_array().map(Vec::as_slice).unwrap_or_default());
+                    self.told.insert(of, found);
+                    if is_done {
+                        return;
+                    }
+                }
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
     }
 
     /// Everything that was sent before is looked at.
@@ -247,6 +278,34 @@ fn files_that_are_emptied_deleted_or_renamed_have_no_findings() {
     std::fs::remove_file(editor.dir.path().join("others.pie")).expect("it is there");
     editor.notify("workspace/didChangeWatchedFiles", json!({ "changes": [{ "uri": other, "type": 3 }] }));
     assert_eq!(editor.told("others.pie"), Vec::<Value>::new());
+}
+
+/// Not every editor tells the server which files change outside of it.
+#[test]
+fn files_that_change_outside_are_noticed_by_the_server_itself() {
+    let dir = tempfile::tempdir().expect("a temporary folder can be made");
+    write(dir.path(), "pie.toml", "[project]\nname = \"edited\"\n");
+    write(dir.path(), "main.pie", DECLARATIONS);
+    write(dir.path(), "readers.pie", READERS);
+    let mut editor = Editor::start_as(dir, json!({}));
+    editor.open("readers.pie", READERS);
+    assert_eq!(editor.told("readers.pie"), Vec::<Value>::new());
+    let folder = editor.dir.path().to_owned();
+    let readers = editor.uri("readers.pie");
+    // One is written, one is moved away and back, one comes along in a folder; what is open stays what it is.
+    write(&folder, "main.pie", &DECLARATIONS.replace("select id, amount from", "select id from"));
+    editor.wait_for(&readers, |found| found.iter().any(|one| one["code"] == "E0201"));
+    std::fs::rename(folder.join("main.pie"), folder.join("main.txt")).expect("it can be moved");
+    editor.wait_for(&readers, |found| found.iter().any(|one| one["code"] != "E0201"));
+    write(&folder, "main.pie", DECLARATIONS);
+    editor.wait_for(&readers, <[Value]>::is_empty);
+    let outside = tempfile::tempdir_in(folder.parent().expect("a folder")).expect("a folder");
+    write(outside.path(), "more.pie", "public slice finance.more { select nothing from copy }\n");
+    std::fs::rename(outside.path(), folder.join("more")).expect("it can be moved");
+    let more = editor.uri("more/more.pie");
+    editor.wait_for(&more, |found| found.iter().any(|one| one["code"] == "E0201"));
+    std::fs::remove_dir_all(folder.join("more")).expect("it can be removed");
+    editor.wait_for(&more, <[Value]>::is_empty);
 }
 
 #[test]
